@@ -1,0 +1,30 @@
+//! Limits that every part shares, each with a name, a unit, and what happens at it.
+
+/// Bytes of one record, and of one Kafka payload. Larger: rejected, its beginning kept.
+pub const RECORD_BYTES: usize = 16 << 20;
+/// Levels of nested arrays and objects in a record. Deeper: rejected.
+pub const NESTING_DEPTH: usize = 128;
+/// Envelopes within envelopes. Deeper: rejected.
+pub const ENVELOPE_DEPTH: usize = 4;
+/// Bytes that one payload may unfold to (base64 and gzip inside). More: rejected.
+pub const UNFOLDED_BYTES: usize = 64 << 20;
+/// Bytes of a rejected record that are kept. The rest is cut, and the reject says how long it was.
+pub const REJECT_BYTES: usize = 64 << 10;
+/// Bytes in a batch after which it is closed.
+pub const BATCH_BYTES: usize = 1 << 20;
+/// Payloads in a batch after which it is closed.
+pub const BATCH_PAYLOADS: usize = 8192;
+/// Texts in one column's interner of one worker. More: the column is delivered as plain strings.
+pub const INTERNED_VALUES: usize = 65_536;
+/// Bytes in one column's interner of one worker. More: the column is delivered as plain strings.
+pub const INTERNED_BYTES: usize = 8 << 20;
+/// Bytes of a detector's file. Larger: refused.
+pub const RULE_BYTES: usize = 256 << 10;
+/// First and last records that a finding names as evidence, each.
+pub const EVIDENCE_RECORDS: usize = 5;
+/// Keys that one detector keeps state for in one shard. More: those of least count that never fired go first, and what they would still find says `complete: false`.
+pub const KEYS: usize = 1_000_000;
+/// Distinct values counted for one key; `count(DISTINCT …)` saturates here.
+pub const DISTINCT_VALUES: usize = 100_000;
+/// Rows kept for one key within its range. More: the oldest go, and the finding says `complete: false`.
+pub const BUFFERED_ROWS: usize = 1_000_000;
