@@ -1,1 +1,21 @@
-//! Placeholder.
+//! Detectors: SQL to a checked plan, a plan to our own streaming operators, and an oracle that runs the same SQL in batch.
+//!
+//! Knows nothing of where records come from, how they are decoded, or where findings go. Read [`Detector`] first, then
+//! [`Judge`] (what a worker does with a batch) and [`Shard`] (what keeps state).
+
+pub mod detector;
+pub mod expression;
+pub mod identities;
+pub mod judge;
+pub mod language;
+pub mod matcher;
+pub mod operators;
+pub mod oracle;
+pub mod plan;
+pub mod shard;
+pub mod value;
+
+pub use detector::{Detector, StreamDetectors};
+pub use identities::Identities;
+pub use judge::{Judge, Judgement};
+pub use shard::Shard;

@@ -192,7 +192,11 @@ impl Batch {
     /// Where a record came from.
     #[must_use]
     pub fn position(&self, row: &Row) -> Position {
-        Position { partition: Arc::clone(&self.partitions[row.partition as usize]), offset: row.offset, index: row.index }
+        Position {
+            partition: Arc::clone(&self.partitions[row.partition as usize]),
+            offset: row.offset,
+            index: row.index,
+        }
     }
 
     /// How many were skipped, for all reasons.

@@ -15,7 +15,11 @@ pub fn parse(text: &str) -> Result<i64, String> {
         "m" | "min" | "minute" | "minutes" => 60_000_000,
         "h" | "hour" | "hours" => 3_600_000_000,
         "d" | "day" | "days" => 86_400_000_000,
-        _ => return Err(format!("`{text}` is no duration: write a whole number and a unit, as in 30s, 5m, 12h, 7d or \"1 hour\"")),
+        _ => {
+            return Err(format!(
+                "`{text}` is no duration: write a whole number and a unit, as in 30s, 5m, 12h, 7d or \"1 hour\""
+            ));
+        }
     };
     let total = number.parse::<i64>().ok().and_then(|n| n.checked_mul(micros));
     match total {
@@ -28,7 +32,9 @@ pub fn parse(text: &str) -> Result<i64, String> {
 /// A duration in its largest whole unit: `20m`, `90s`, `7d`.
 #[must_use]
 pub fn format(micros: i64) -> String {
-    for (unit, size) in [("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000)] {
+    for (unit, size) in
+        [("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000)]
+    {
         if micros != 0 && micros % size == 0 {
             return format!("{}{unit}", micros / size);
         }
@@ -42,7 +48,9 @@ mod tests {
 
     #[test]
     fn reads_what_people_write_and_says_it_back() {
-        for (text, said) in [("30s", "30s"), ("5m", "5m"), ("1 hour", "1h"), ("90 minutes", "90m"), ("48h", "2d"), ("0s", "0s")] {
+        for (text, said) in
+            [("30s", "30s"), ("5m", "5m"), ("1 hour", "1h"), ("90 minutes", "90m"), ("48h", "2d"), ("0s", "0s")]
+        {
             assert_eq!(parse(text).map(format).as_deref(), Ok(said), "{text}");
         }
         for wrong in ["", "5", "m", "-5m", "5 fortnights", "99999999999999999999s", "10001d"] {

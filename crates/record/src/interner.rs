@@ -1,7 +1,5 @@
 //! Values that repeat, each kept once under a stable id.
 
-use std::hash::BuildHasher;
-
 use hashbrown::HashTable;
 
 /// The id of a missing value (NULL).
@@ -46,6 +44,12 @@ impl Interner {
         Some(id)
     }
 
+    /// The id of `text` if it is there already.
+    #[must_use]
+    pub fn find(&self, text: &str) -> Option<u32> {
+        self.table.find(self.hasher.hash_one(text), |id| text_at(&self.bytes, &self.ends, *id) == text).copied()
+    }
+
     /// The text of `id`.
     ///
     /// # Panics
@@ -85,6 +89,7 @@ mod tests {
         assert_eq!((a, empty), (Some(0), Some(1)));
         assert_eq!(interner.intern("a"), a);
         assert_eq!(interner.intern("b"), None);
+        assert_eq!((interner.find("a"), interner.find("b")), (a, None));
         assert_eq!((interner.text(0), interner.text(1)), ("a", ""));
     }
 }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 /// One step of a path into a JSON value.
@@ -56,8 +57,74 @@ pub fn text(value: &Value) -> Option<String> {
 /// `json -> path[0] … ->> path[n]` on JSON text; `None` if the text is no JSON or the value is missing or `null`.
 #[must_use]
 pub fn text_at(json: &str, path: &[PathStep]) -> Option<String> {
-    let value: Value = serde_json::from_str(json).ok()?;
-    text(descend(&value, path)?)
+    text(descend(&parse(json).ok()?, path)?)
+}
+
+/// JSON text to a value. Unlike `serde_json`'s own, it gives no key a meaning: with the feature `raw_value`, that one
+/// takes an object whose first key is its private marker for JSON in a string, which anybody can write into a log.
+///
+/// # Errors
+/// If the text is no JSON, or nests deeper than 127 levels.
+pub fn parse(json: &str) -> Result<Value, serde_json::Error> {
+    serde_json::from_str::<Plain>(json).map(|plain| plain.0)
+}
+
+struct Plain(Value);
+
+impl<'de> Deserialize<'de> for Plain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PlainVisitor).map(Plain)
+    }
+}
+
+struct PlainVisitor;
+
+impl<'de> Visitor<'de> for PlainVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(Plain(element)) = access.next_element()? {
+            elements.push(element);
+        }
+        Ok(Value::Array(elements))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut members = serde_json::Map::new();
+        while let Some((key, Plain(value))) = access.next_entry::<String, Plain>()? {
+            members.insert(key, value);
+        }
+        Ok(Value::Object(members))
+    }
 }
 
 /// A 64-bit float as JSON prints it (`3.5`, `10.0`, `1e100`).
@@ -93,5 +160,15 @@ mod tests {
         }
         assert_eq!(at(json, &["n", "x"]), None);
         assert_eq!(at(json, &["s", "x"]), None);
+    }
+
+    #[test]
+    fn no_key_is_taken_for_a_marker() {
+        let key = "$serde_json::private::RawValue";
+        for inner in [r#""{\"x\":1}""#, r#""no JSON""#, "7"] {
+            let json = format!(r#"{{"{key}":{inner},"after":"seen"}}"#);
+            assert_eq!(at(&json, &["after"]).as_deref(), Some("seen"), "{json}");
+            assert!(at(&json, &[key]).is_some(), "{json}");
+        }
     }
 }

@@ -191,7 +191,11 @@ impl Stream {
             identity: identity.iter().map(|c| (*c).into()).collect(),
             columns: columns
                 .iter()
-                .map(|(name, column_type)| ColumnDefinition { name: (*name).into(), column_type: *column_type, path: Vec::new() })
+                .map(|(name, column_type)| ColumnDefinition {
+                    name: (*name).into(),
+                    column_type: *column_type,
+                    path: Vec::new(),
+                })
                 .collect(),
         }
     }
@@ -214,7 +218,9 @@ impl Stream {
     pub fn schema(&self) -> arrow::datatypes::Schema {
         use arrow::datatypes::Field;
         let never_null = ["event_time", "event_id", "_topic", "_partition", "_offset", "_index", "_flags"];
-        let field = |(name, column_type): (&str, ColumnType)| Field::new(name, column_type.arrow(), !never_null.contains(&name));
+        let field = |(name, column_type): (&str, ColumnType)| {
+            Field::new(name, column_type.arrow(), !never_null.contains(&name))
+        };
         arrow::datatypes::Schema::new(self.all_columns().map(field).collect::<Vec<_>>())
     }
 }

@@ -130,7 +130,9 @@ mod tests {
     fn other_forms_are_read() {
         let noon = parse("2026-11-24T12:00:00Z");
         assert!(noon.is_some());
-        for same in ["2026-11-24T12:00:00+00:00", "2026-11-24T13:00:00+01:00", "2026-11-24 12:00:00", "2026-11-24T12:00:00.000"] {
+        for same in
+            ["2026-11-24T12:00:00+00:00", "2026-11-24T13:00:00+01:00", "2026-11-24 12:00:00", "2026-11-24T12:00:00.000"]
+        {
             assert_eq!(parse(same), noon, "{same}");
         }
         assert_eq!(format(noon.unwrap_or_default() + 500_000), "2026-11-24T12:00:00.500Z");

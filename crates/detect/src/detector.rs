@@ -1,0 +1,91 @@
+//! A detector ready to run, and all detectors of one stream.
+
+use std::sync::Arc;
+
+use watchfire_record::{ColumnRequest, ColumnSource, DetectorInfo, Stream};
+
+use crate::matcher::is_system;
+use crate::plan::{DetectorPlan, Operator};
+
+/// One detector: what its findings say of it, and its plan.
+#[derive(Debug, Clone)]
+pub struct Detector {
+    /// What its findings carry.
+    pub info: Arc<DetectorInfo>,
+    /// For match: the columns of the found row that are the finding's keys.
+    pub key: Vec<String>,
+    /// What it runs.
+    pub plan: DetectorPlan,
+}
+
+impl Detector {
+    /// Whether it keeps state, and so looks at accepted records only.
+    #[must_use]
+    pub fn stateful(&self) -> bool {
+        !matches!(self.plan.operator, Operator::Match)
+    }
+
+    /// What a found row needs: what its expressions read, the record's identity, its id.
+    #[must_use]
+    pub fn row_columns(&self, stream: &Stream) -> Vec<ColumnRequest> {
+        let mut columns = self.plan.row_columns.clone();
+        let mut names = identity_names(stream);
+        names.push("event_id".to_owned());
+        for name in names {
+            add(&mut columns, named(stream, &name));
+        }
+        columns
+    }
+}
+
+/// The columns in which two copies of a record are equal, or, where a stream has none, its position.
+#[must_use]
+pub fn identity_names(stream: &Stream) -> Vec<String> {
+    if stream.identity.is_empty() {
+        return ["_topic", "_partition", "_offset", "_index"].map(String::from).to_vec();
+    }
+    stream.identity.clone()
+}
+
+fn named(stream: &Stream, name: &str) -> ColumnRequest {
+    let column_type = stream.column_type(name).expect("identity columns are the stream's own");
+    ColumnRequest { source: ColumnSource::Column(name.to_owned()), column_type }
+}
+
+fn add(columns: &mut Vec<ColumnRequest>, request: ColumnRequest) {
+    if !columns.contains(&request) {
+        columns.push(request);
+    }
+}
+
+/// All detectors of one stream, and what the decoder must deliver for them. Shared by all workers and shards.
+#[derive(Debug, Clone)]
+pub struct StreamDetectors {
+    /// The stream.
+    pub stream: Stream,
+    /// Its index in the engine's list.
+    pub stream_index: usize,
+    /// The detectors.
+    pub detectors: Vec<Detector>,
+    /// What every batch is decoded to: all that predicates read, and all that detectors with state keep.
+    pub decoded: Vec<ColumnRequest>,
+    /// The same and the system columns that predicates read, which come from the rows themselves.
+    pub available: Vec<ColumnRequest>,
+}
+
+impl StreamDetectors {
+    /// The detectors of one stream.
+    #[must_use]
+    pub fn new(stream: Stream, stream_index: usize, detectors: Vec<Detector>) -> Self {
+        let mut available = Vec::new();
+        for detector in &detectors {
+            let state = if detector.stateful() { detector.row_columns(&stream) } else { Vec::new() };
+            for request in detector.plan.predicate_columns.iter().cloned().chain(state) {
+                add(&mut available, request);
+            }
+        }
+        available.sort_by_key(is_system);
+        let decoded = available.iter().filter(|request| !is_system(request)).cloned().collect();
+        Self { stream, stream_index, detectors, decoded, available }
+    }
+}

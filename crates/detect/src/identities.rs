@@ -1,0 +1,126 @@
+//! Which records are copies of one that was taken in before.
+//!
+//! Records equal in their stream's identity columns are one. De-duplication comes after each operator's WHERE: a copy
+//! that an operator has not let in before is let in. One look-up a record serves all operators.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::sync::Arc;
+
+const BUCKET: i64 = 60_000_000;
+
+/// Hashes values to 128 bits under a secret of this process, so that nobody who writes log lines can make two collide.
+/// Equality of hashes is taken for equality of values.
+#[derive(Debug, Clone)]
+pub struct SecretHasher {
+    low: ahash::RandomState,
+    high: ahash::RandomState,
+}
+
+impl SecretHasher {
+    /// A hasher with this secret.
+    #[must_use]
+    pub fn new(secret: [u64; 4]) -> Self {
+        let [a, b, c, d] = secret;
+        Self {
+            low: ahash::RandomState::with_seeds(a, b, c, d),
+            high: ahash::RandomState::with_seeds(!d, c ^ a, b.rotate_left(17), a.wrapping_add(d)),
+        }
+    }
+
+    /// The hash of a value.
+    #[must_use]
+    pub fn hash(&self, value: impl Hash) -> u128 {
+        (u128::from(self.high.hash_one(&value)) << 64) | u128::from(self.low.hash_one(&value))
+    }
+
+    /// The hash of a sequence that had the hash `before` and goes on with `value`.
+    #[must_use]
+    pub fn extend(&self, before: u128, value: impl Hash) -> u128 {
+        self.hash((before, value))
+    }
+}
+
+/// The records of one stream that may still be copied: those whose time the watermark has not passed.
+#[derive(Debug, Default)]
+pub struct Identities {
+    /// By minute of event time: identity, and the set of operators that have let it in.
+    buckets: BTreeMap<i64, HashMap<u128, u32, ahash::RandomState>>,
+    sets: Vec<Arc<[u32]>>,
+    set_ids: HashMap<Arc<[u32]>, u32>,
+}
+
+impl Identities {
+    /// Lets a record in to those of `operators` (ascending) that have not had it yet, and returns these.
+    pub fn admit(&mut self, event_time: i64, identity: u128, operators: &[u32]) -> Arc<[u32]> {
+        let wanted = self.set_id(operators);
+        let bucket = self.buckets.entry(event_time.div_euclid(BUCKET)).or_default();
+        match bucket.entry(identity) {
+            std::collections::hash_map::Entry::Vacant(vacant) => {
+                vacant.insert(wanted);
+                Arc::clone(&self.sets[wanted as usize])
+            }
+            std::collections::hash_map::Entry::Occupied(occupied) if *occupied.get() == wanted => Arc::new([]),
+            std::collections::hash_map::Entry::Occupied(occupied) => {
+                let seen = Arc::clone(&self.sets[*occupied.get() as usize]);
+                let fresh: Vec<u32> = operators.iter().copied().filter(|o| !seen.contains(o)).collect();
+                let mut union: Vec<u32> = seen.iter().copied().chain(fresh.iter().copied()).collect();
+                union.sort_unstable();
+                let union = self.set_id(&union);
+                self.buckets.entry(event_time.div_euclid(BUCKET)).or_default().insert(identity, union);
+                fresh.into()
+            }
+        }
+    }
+
+    /// Forgets what the watermark has passed: a later copy is late.
+    pub fn advance(&mut self, watermark: i64) {
+        let first_kept = watermark.div_euclid(BUCKET);
+        while let Some(entry) = self.buckets.first_entry() {
+            if *entry.key() >= first_kept {
+                break;
+            }
+            entry.remove();
+        }
+    }
+
+    /// How many records are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.buckets.values().map(HashMap::len).sum()
+    }
+
+    /// Whether none is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.buckets.is_empty()
+    }
+
+    fn set_id(&mut self, operators: &[u32]) -> u32 {
+        if let Some(id) = self.set_ids.get(operators) {
+            return *id;
+        }
+        let id = u32::try_from(self.sets.len()).expect("far fewer sets of operators occur");
+        let set: Arc<[u32]> = operators.into();
+        self.sets.push(Arc::clone(&set));
+        self.set_ids.insert(set, id);
+        id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_let_in_only_where_its_twin_was_not() {
+        let mut identities = Identities::default();
+        assert_eq!(*identities.admit(5, 1, &[0, 2]), [0, 2]);
+        assert_eq!(*identities.admit(5, 1, &[0, 2]), []);
+        assert_eq!(*identities.admit(5, 1, &[1, 2]), [1]);
+        assert_eq!(*identities.admit(5, 1, &[0, 1]), []);
+        assert_eq!(*identities.admit(5, 2, &[1]), [1]);
+        identities.advance(2 * BUCKET);
+        assert!(identities.is_empty());
+    }
+}

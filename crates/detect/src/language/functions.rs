@@ -1,0 +1,194 @@
+//! Which functions a detector may call, and why not the others.
+
+/// What an argument must be, so that no record can make the function fail or take up memory without end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Argument {
+    /// Any expression.
+    Any,
+    /// A literal.
+    Literal,
+    /// A literal whole number that is not negative.
+    Count,
+    /// A literal whole number but 0.
+    Ordinal,
+    /// A literal regular expression.
+    Pattern,
+}
+
+use Argument::{Any, Count, Literal, Ordinal, Pattern};
+
+/// A function that is evaluated for one row.
+pub(super) struct Scalar {
+    pub name: &'static str,
+    /// What its arguments must be; those beyond are as the last.
+    pub arguments: &'static [Argument],
+}
+
+const fn scalar(name: &'static str, arguments: &'static [Argument]) -> Scalar {
+    Scalar { name, arguments }
+}
+
+/// Deterministic functions that cannot fail on any row.
+pub(super) const SCALARS: [Scalar; 60] = [
+    scalar("array_has", &[Any]),
+    scalar("array_has_all", &[Any]),
+    scalar("array_has_any", &[Any]),
+    scalar("array_length", &[Any, Literal]),
+    scalar("array_to_string", &[Any, Literal]),
+    scalar("ascii", &[Any]),
+    scalar("bit_length", &[Any]),
+    scalar("btrim", &[Any]),
+    scalar("cardinality", &[Any]),
+    scalar("char_length", &[Any]),
+    scalar("character_length", &[Any]),
+    scalar("chr", &[Count]),
+    scalar("coalesce", &[Any]),
+    scalar("concat", &[Any]),
+    scalar("concat_ws", &[Literal, Any]),
+    scalar("contains", &[Any]),
+    scalar("date_bin", &[Literal, Any, Literal]),
+    scalar("date_part", &[Literal, Any]),
+    scalar("date_trunc", &[Literal, Any]),
+    scalar("encode", &[Any, Literal]),
+    scalar("ends_with", &[Any]),
+    scalar("find_in_set", &[Any]),
+    scalar("first_seen", &[Literal]),
+    scalar("greatest", &[Any]),
+    scalar("ifnull", &[Any]),
+    scalar("initcap", &[Any]),
+    scalar("least", &[Any]),
+    scalar("left", &[Any, Literal]),
+    scalar("length", &[Any]),
+    scalar("lower", &[Any]),
+    scalar("ltrim", &[Any]),
+    scalar("nullif", &[Any]),
+    scalar("nvl", &[Any]),
+    scalar("nvl2", &[Any]),
+    scalar("octet_length", &[Any]),
+    scalar("position", &[Any]),
+    scalar("regexp_count", &[Any, Pattern, Ordinal, Literal]),
+    scalar("regexp_like", &[Any, Pattern, Literal]),
+    scalar("regexp_match", &[Any, Pattern, Literal]),
+    scalar("regexp_replace", &[Any, Pattern, Literal, Literal]),
+    scalar("replace", &[Any, Literal, Literal]),
+    scalar("reverse", &[Any]),
+    scalar("right", &[Any, Literal]),
+    scalar("rtrim", &[Any]),
+    scalar("split_part", &[Any, Literal, Ordinal]),
+    scalar("starts_with", &[Any]),
+    scalar("string_to_array", &[Any, Literal]),
+    scalar("strpos", &[Any]),
+    scalar("substr", &[Any, Literal, Count]),
+    scalar("substr_index", &[Any, Literal, Literal]),
+    scalar("substring", &[Any, Literal, Count]),
+    scalar("substring_index", &[Any, Literal, Literal]),
+    scalar("datepart", &[Literal, Any]),
+    scalar("datetrunc", &[Literal, Any]),
+    scalar("to_hex", &[Any]),
+    scalar("translate", &[Any, Literal, Literal]),
+    scalar("trim", &[Any]),
+    scalar("tumble", &[Any, Literal]),
+    scalar("upper", &[Any]),
+    scalar("window_end", &[Any]),
+];
+
+/// The function of this name, in lower case.
+pub(super) fn find(name: &str) -> Option<&'static Scalar> {
+    SCALARS.iter().find(|scalar| scalar.name == name)
+}
+
+/// Why a function is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// It reads the clock or chance, or the session.
+    Volatile,
+    /// It looks at single rows before or after.
+    Row,
+    /// It is inexact.
+    Inexact,
+    /// It is an aggregate for a later version.
+    Later,
+    /// It groups by pauses.
+    Session,
+    /// It makes hopping windows.
+    Hop,
+    /// It fails on some values.
+    Fails,
+}
+
+/// Why the function of this name, in lower case, is refused; `None` if its name says nothing.
+pub(super) fn refused(name: &str) -> Option<Refused> {
+    Some(match name {
+        "now" | "current_timestamp" | "current_date" | "current_time" | "localtime" | "localtimestamp" | "today"
+        | "clock_timestamp" | "statement_timestamp" | "transaction_timestamp" | "timeofday" | "getdate" | "sysdate" | "random"
+        | "rand" | "uuid" | "gen_random_uuid" | "newid" | "version" | "current_user" | "session_user" | "user" | "pg_sleep"
+        | "proctime" | "current_watermark" | "to_local_time" | "input_file_name" | "file_row_index" => Refused::Volatile,
+        "lag" | "lead" | "first_value" | "last_value" | "nth_value" | "row_number" | "rank" | "dense_rank" | "percent_rank"
+        | "cume_dist" | "ntile" => Refused::Row,
+        "median" | "percentile" | "percentile_cont" | "percentile_disc" | "quantile" | "mode" => Refused::Inexact,
+        _ if name.starts_with("approx") => Refused::Inexact,
+        "sum" | "avg" | "mean" | "min" | "max" | "stddev" | "stddev_pop" | "stddev_samp" | "var" | "variance" | "var_pop"
+        | "var_samp" | "var_population" | "var_sample" | "array_agg" | "string_agg" | "listagg" | "group_concat" | "bool_and"
+        | "bool_or" | "every" | "bit_and" | "bit_or" | "bit_xor" | "any_value" | "corr" | "covar" | "covar_pop" | "covar_samp"
+        | "grouping" | "count_if" | "countif" => Refused::Later,
+        _ if name.starts_with("regr_") => Refused::Later,
+        "session" | "session_window" | "session_start" | "session_end" => Refused::Session,
+        "hop" | "hop_start" | "hop_end" | "sliding_window" => Refused::Hop,
+        "to_timestamp" | "to_timestamp_seconds" | "to_timestamp_millis" | "to_timestamp_micros" | "to_timestamp_nanos"
+        | "to_date" | "to_time" | "to_char" | "to_unixtime" | "from_unixtime" | "make_date" | "make_time" | "decode" | "lpad"
+        | "rpad" | "repeat" | "levenshtein" | "overlay" | "date_format" | "regexp_instr" | "unnest" | "generate_series" | "range" => {
+            Refused::Fails
+        }
+        _ => return None,
+    })
+}
+
+/// Names that other databases have, and what they are here.
+pub(super) fn elsewhere(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "len" | "size" => "length",
+        "ucase" => "upper",
+        "lcase" => "lower",
+        "instr" | "charindex" | "locate" => "strpos",
+        "startswith" => "starts_with",
+        "endswith" => "ends_with",
+        "isnull" => "coalesce",
+        "regexp" | "rlike" | "regexp_contains" | "regexp_matches" => "regexp_like",
+        "json_extract" | "json_value" | "json_extract_scalar" | "json_extract_string" | "get_json_object"
+        | "json_extract_path_text" | "jsonb_extract_path_text" | "json_query" | "jsonb_path_query" => "->>",
+        "time_bucket" | "tumble_start" | "tumbling_window" | "window" | "time_slice" => "tumble",
+        "tumble_end" => "window_end",
+        "countdistinct" | "count_distinct" | "dcount" | "uniq" | "uniqexact" => "count(DISTINCT …)",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn allowed_functions_are_there_and_no_record_can_change_their_meaning() {
+        use datafusion::execution::SessionStateDefaults;
+        use datafusion::logical_expr::Volatility;
+        let ours = ["first_seen", "tumble", "window_end"];
+        let functions = SessionStateDefaults::default_scalar_functions();
+        for scalar in SCALARS.iter().filter(|scalar| !ours.contains(&scalar.name)) {
+            let found = functions.iter().find(|f| f.name() == scalar.name || f.aliases().iter().any(|a| a == scalar.name));
+            let found = found.unwrap_or_else(|| panic!("DataFusion has no {}", scalar.name));
+            assert_eq!(found.signature().volatility, Volatility::Immutable, "{}", scalar.name);
+            assert_eq!(refused(scalar.name), None, "{}", scalar.name);
+        }
+    }
+
+    #[test]
+    fn every_volatile_function_of_the_planner_is_refused_by_name() {
+        use datafusion::execution::SessionStateDefaults;
+        use datafusion::logical_expr::Volatility;
+        for function in SessionStateDefaults::default_scalar_functions() {
+            if function.signature().volatility != Volatility::Immutable {
+                assert_eq!(refused(function.name()), Some(Refused::Volatile), "{}", function.name());
+            }
+        }
+    }
+}

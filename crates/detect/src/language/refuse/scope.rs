@@ -1,0 +1,103 @@
+//! Which columns are visible where, as far as it can be told without types.
+
+use std::collections::BTreeSet;
+
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr};
+use watchfire_record::{ColumnType, Stream};
+
+use crate::language::windows::folded;
+
+/// A column that can be named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Known {
+    pub name: String,
+    /// Whether it may be NULL, as far as is known.
+    pub nullable: bool,
+    /// Whether `->` and `->>` reach into it.
+    pub json: bool,
+}
+
+/// The columns of a table or sub-query.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scope {
+    /// The names that may stand before a column's, with a dot between.
+    pub qualifiers: Vec<String>,
+    pub columns: Vec<Known>,
+    /// Whether there are columns whose names are not known.
+    pub open: bool,
+}
+
+impl Scope {
+    /// The columns of a stream.
+    pub fn of_stream(stream: &Stream) -> Self {
+        let schema = stream.schema();
+        let known = |field: &arrow::datatypes::FieldRef| Known {
+            name: field.name().clone(),
+            nullable: field.is_nullable(),
+            json: stream.column_type(field.name()) == Some(ColumnType::Json),
+        };
+        Self { qualifiers: vec![stream.name.clone()], columns: schema.fields().iter().map(known).collect(), open: false }
+    }
+
+    /// The column of this name, which is folded.
+    pub fn find(&self, name: &str) -> Option<&Known> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The column that an expression names, if it is no more than a name.
+    pub fn column(&self, expr: &Expr) -> Option<&Known> {
+        match expr {
+            Expr::Identifier(name) => self.find(&folded(name)),
+            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+                [table, name] if self.qualifiers.contains(&folded(table)) => self.find(&folded(name)),
+                _ => None,
+            },
+            Expr::Nested(inner) => self.column(inner),
+            _ => None,
+        }
+    }
+
+    /// Whether a key can be NULL in rows for which `facts` hold; where it cannot be told, no.
+    pub fn can_be_null(&self, key: &Expr, facts: &Facts) -> bool {
+        let nullable = match key {
+            Expr::Nested(inner) => return self.can_be_null(inner, facts),
+            Expr::BinaryOp { op: BinaryOperator::LongArrow, .. } => true,
+            _ => self.column(key).is_some_and(|column| column.nullable),
+        };
+        nullable && !facts.contains(&text(key))
+    }
+}
+
+/// Expressions, as text, that are not NULL in the rows that pass a condition.
+pub(super) type Facts = BTreeSet<String>;
+
+fn text(expr: &Expr) -> String {
+    match expr {
+        Expr::Nested(inner) => text(inner),
+        Expr::CompoundIdentifier(parts) => parts.last().map_or(String::new(), |name| folded(name)),
+        Expr::Identifier(name) => folded(name),
+        _ => expr.to_string(),
+    }
+}
+
+/// What a condition says is not NULL.
+pub(super) fn facts(condition: &Expr) -> Facts {
+    match condition {
+        Expr::Nested(inner) => facts(inner),
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => facts(left).union(&facts(right)).cloned().collect(),
+        Expr::BinaryOp { left, op: BinaryOperator::Or, right } => facts(left).intersection(&facts(right)).cloned().collect(),
+        Expr::BinaryOp { left, op, right } if compares(op) => [text(left), text(right)].into(),
+        Expr::IsNotNull(expr) | Expr::InList { expr, .. } | Expr::Like { expr, .. } | Expr::ILike { expr, .. } => [text(expr)].into(),
+        Expr::Between { expr, .. } => [text(expr)].into(),
+        _ => Facts::new(),
+    }
+}
+
+fn compares(op: &BinaryOperator) -> bool {
+    use BinaryOperator as Op;
+    matches!(
+        op,
+        Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq | Op::PGRegexMatch | Op::PGRegexIMatch | Op::PGRegexNotMatch
+            | Op::PGRegexNotIMatch
+    )
+}

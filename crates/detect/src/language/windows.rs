@@ -1,0 +1,68 @@
+//! OVER clauses with the named windows they refer to put in.
+
+use datafusion::sql::sqlparser::ast::{Ident, NamedWindowExpr, Select, WindowSpec, WindowType};
+
+/// Why a named window cannot be put in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// No window of this name is defined.
+    Unknown(Ident),
+    /// The window refers to itself.
+    Circular(Ident),
+    /// The window has this clause already, or an OVER clause adds a PARTITION BY to it.
+    Changed(Ident, &'static str),
+}
+
+/// How many windows may be built one on the other.
+const DEPTH: usize = 32;
+
+/// The OVER clause without names; `select` defines the windows.
+///
+/// # Errors
+/// If a name is unknown, or a clause would be given twice.
+pub(super) fn resolve(over: &WindowType, select: &Select) -> Result<WindowSpec, Problem> {
+    match over {
+        WindowType::NamedWindow(name) => named(name, select, 0),
+        WindowType::WindowSpec(spec) => fill(spec, select, 0),
+    }
+}
+
+fn named(name: &Ident, select: &Select, depth: usize) -> Result<WindowSpec, Problem> {
+    if depth > DEPTH {
+        return Err(Problem::Circular(name.clone()));
+    }
+    let definition = select.named_window.iter().find(|definition| same(&definition.0, name));
+    match definition.map(|definition| &definition.1) {
+        Some(NamedWindowExpr::NamedWindow(other)) => named(other, select, depth + 1),
+        Some(NamedWindowExpr::WindowSpec(spec)) => fill(spec, select, depth + 1),
+        None => Err(Problem::Unknown(name.clone())),
+    }
+}
+
+fn fill(spec: &WindowSpec, select: &Select, depth: usize) -> Result<WindowSpec, Problem> {
+    let Some(name) = &spec.window_name else { return Ok(spec.clone()) };
+    let base = named(name, select, depth)?;
+    let twice = |clause| Err(Problem::Changed(name.clone(), clause));
+    if !spec.partition_by.is_empty() {
+        return twice("PARTITION BY");
+    }
+    if !spec.order_by.is_empty() && !base.order_by.is_empty() {
+        return twice("ORDER BY");
+    }
+    if spec.window_frame.is_some() && base.window_frame.is_some() {
+        return twice("RANGE");
+    }
+    let order_by = if spec.order_by.is_empty() { base.order_by } else { spec.order_by.clone() };
+    let window_frame = spec.window_frame.clone().or(base.window_frame);
+    Ok(WindowSpec { window_name: None, partition_by: base.partition_by, order_by, window_frame })
+}
+
+/// Whether two names are one in SQL: without quotation marks, case does not matter.
+pub(super) fn same(a: &Ident, b: &Ident) -> bool {
+    folded(a) == folded(b)
+}
+
+/// A name as it is looked up: in lower case unless it is quoted.
+pub(super) fn folded(name: &Ident) -> String {
+    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
+}

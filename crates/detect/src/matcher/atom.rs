@@ -1,0 +1,98 @@
+//! An atom: a condition on one text column alone, known by value.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, StringArray};
+use watchfire_record::interner::NULL_ID;
+use watchfire_record::{Batch, Column, Interner};
+
+use super::clause::Truth;
+use crate::expression::{Expression, record_batch};
+
+/// A condition on one text column.
+pub struct Atom {
+    /// Index of the column among the batch's.
+    pub column: usize,
+    expression: Expression,
+    /// Its truth for NULL, then for each value id seen so far.
+    truths: Vec<Truth>,
+}
+
+/// An atom's truth for the rows of one batch.
+pub enum View {
+    /// Looked up by the rows' value ids.
+    ByValue,
+    /// Evaluated row by row, for a column that is not interned.
+    ByRow(BooleanArray),
+}
+
+impl Atom {
+    /// An atom over a batch of the one column.
+    pub fn new(column: usize, expression: Expression) -> Self {
+        Self { column, expression, truths: Vec::new() }
+    }
+
+    /// Evaluates the atom for values that came since the last time.
+    pub fn learn(&mut self, values: &Interner) {
+        if self.truths.len() > values.len() + 1 {
+            self.truths.clear();
+        }
+        if self.truths.is_empty() {
+            let null: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>]));
+            self.evaluate(null);
+        }
+        let known = self.truths.len() - 1;
+        if known < values.len() {
+            let ids = u32::try_from(known).expect("ids fit u32")..u32::try_from(values.len()).expect("ids fit u32");
+            let texts: StringArray = ids.map(|id| Some(values.text(id))).collect();
+            self.evaluate(Arc::new(texts));
+        }
+    }
+
+    fn evaluate(&mut self, values: ArrayRef) {
+        let rows = values.len();
+        let result = self.expression.evaluate(&record_batch(self.expression.schema(), vec![values], rows));
+        let result = result.as_any().downcast_ref::<BooleanArray>().cloned();
+        let result = result.unwrap_or_else(|| BooleanArray::new_null(rows));
+        self.truths.extend(result.iter().map(Truth::from));
+    }
+
+    /// The truth at an index: 0 for NULL, else a value's id + 1.
+    pub fn known(&self, index: usize) -> Truth {
+        self.truths[index]
+    }
+
+    /// The atom's truth for all rows of a batch.
+    pub fn view(&mut self, batch: &Batch) -> View {
+        match &batch.columns[self.column] {
+            Column::Interned { values, .. } => {
+                self.learn(values);
+                View::ByValue
+            }
+            Column::Plain(array) => {
+                let batch = record_batch(self.expression.schema(), vec![Arc::clone(array)], array.len());
+                let result = self.expression.evaluate(&batch);
+                let result = result.as_any().downcast_ref::<BooleanArray>().cloned();
+                View::ByRow(result.unwrap_or_else(|| BooleanArray::new_null(array.len())))
+            }
+        }
+    }
+}
+
+impl View {
+    /// The atom's truth for a row.
+    pub fn truth(&self, atom: &Atom, batch: &Batch, row: u32) -> Truth {
+        match (self, &batch.columns[atom.column]) {
+            (Self::ByRow(values), _) => {
+                Truth::from(values.is_valid(row as usize).then(|| values.value(row as usize)))
+            }
+            (Self::ByValue, Column::Interned { ids, .. }) => atom.known(value_index(ids[row as usize])),
+            (Self::ByValue, Column::Plain(_)) => unreachable!("a view is made for the batch that it is used with"),
+        }
+    }
+}
+
+/// Where an atom keeps its truth for a value id: 0 for NULL, else the id + 1.
+pub fn value_index(id: u32) -> usize {
+    if id == NULL_ID { 0 } else { id as usize + 1 }
+}

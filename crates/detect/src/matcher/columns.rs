@@ -1,0 +1,61 @@
+//! The columns of a batch by name, those that come from the rows themselves among them.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, StringArray, TimestampMicrosecondArray};
+use watchfire_record::batch::flags;
+use watchfire_record::stream::SYSTEM_COLUMNS;
+use watchfire_record::{Batch, ColumnRequest, ColumnSource, Row};
+
+/// Where the columns that detectors name are in a decoded batch.
+#[derive(Debug, Clone)]
+pub struct BatchColumns(Vec<ColumnRequest>);
+
+/// Whether a column comes from the rows of a batch and not from the decoder.
+#[must_use]
+pub fn is_system(request: &ColumnRequest) -> bool {
+    matches!(&request.source, ColumnSource::Column(name) if SYSTEM_COLUMNS.iter().any(|(system, _)| system == name))
+}
+
+impl BatchColumns {
+    /// The columns as the decoder delivers them, in order.
+    #[must_use]
+    pub fn new(decoded: Vec<ColumnRequest>) -> Self {
+        Self(decoded)
+    }
+
+    /// What the decoder is asked for.
+    #[must_use]
+    pub fn decoded(&self) -> &[ColumnRequest] {
+        &self.0
+    }
+
+    /// The chosen rows of a column.
+    ///
+    /// # Panics
+    /// If the column is neither the system's nor among those asked for.
+    #[must_use]
+    pub fn take(&self, batch: &Batch, request: &ColumnRequest, rows: &[u32]) -> ArrayRef {
+        if is_system(request) {
+            return system_column(batch, &request.name(), rows);
+        }
+        let index = self.0.iter().position(|r| r == request).expect("every column that a detector reads is asked for");
+        batch.columns[index].take(rows)
+    }
+}
+
+fn system_column(batch: &Batch, name: &str, rows: &[u32]) -> ArrayRef {
+    let rows = rows.iter().map(|row| &batch.rows[*row as usize]);
+    let partition = |row: &Row| &batch.partitions[row.partition as usize];
+    match name {
+        "_topic" => Arc::new(StringArray::from_iter_values(rows.map(|r| &partition(r).topic))),
+        "_partition" => Arc::new(Int64Array::from_iter_values(rows.map(|r| i64::from(partition(r).number)))),
+        "_offset" => Arc::new(Int64Array::from_iter_values(rows.map(|r| r.offset))),
+        "_index" => Arc::new(Int64Array::from_iter_values(rows.map(|r| i64::from(r.index)))),
+        "_watermark" => {
+            let watermarks = rows.map(|r| (r.watermark != i64::MIN).then_some(r.watermark));
+            Arc::new(watermarks.collect::<TimestampMicrosecondArray>())
+        }
+        _ => Arc::new(StringArray::from_iter_values(rows.map(|r| flags::text(r.flags)))),
+    }
+}

@@ -1,0 +1,128 @@
+//! All WHERE clauses at once: which rows of a batch does each detector want?
+//!
+//! A clause is a conjunction. Each operand that reads one text column alone is an **atom**: it is evaluated by
+//! DataFusion once for each distinct value of the column, and looked up for rows. A detector is **filed** under its
+//! most telling atom, so that a row meets only the detectors whose filed atom holds for it. What is no atom is
+//! evaluated by DataFusion over the rows that are left. So the answer is SQL's, NULL and all, by construction; the
+//! property test below holds it to DataFusion's own filter all the same.
+
+mod atom;
+mod clause;
+mod columns;
+
+use std::collections::HashMap;
+
+use datafusion::common::Result;
+use datafusion::logical_expr::Expr;
+use watchfire_record::{Batch, ColumnRequest};
+
+use atom::{Atom, View, value_index};
+pub use columns::{BatchColumns, is_system};
+use clause::{Clause, Truth};
+
+/// The detectors filed under atoms of one column.
+struct File {
+    /// Index of the column among the batch's.
+    column: usize,
+    /// Clause and the atom that it is filed under.
+    entries: Vec<(u32, usize)>,
+    /// For each value id: the clauses whose atom holds for it.
+    by_value: Vec<Vec<u32>>,
+}
+
+/// The clauses of all detectors of one stream, for one worker.
+pub struct Matcher {
+    atoms: Vec<Atom>,
+    clauses: Vec<Clause>,
+    files: Vec<File>,
+    unfiled: Vec<u32>,
+}
+
+impl Matcher {
+    /// A matcher for clauses (each a list of conjuncts) over batches with these columns.
+    ///
+    /// # Errors
+    /// If an expression does not fit the columns, which planning rules out.
+    pub fn new(clauses: &[Vec<Expr>], columns: &[ColumnRequest]) -> Result<Self> {
+        let mut builder = clause::Builder::new(columns);
+        let compiled = clauses.iter().map(|conjuncts| builder.clause(conjuncts)).collect::<Result<Vec<_>>>()?;
+        let atoms = builder.into_atoms();
+        let (mut files, mut unfiled) = (HashMap::<usize, Vec<(u32, usize)>>::new(), Vec::new());
+        for (index, clause) in (0u32..).zip(&compiled) {
+            match clause.filed_under {
+                Some(atom) => files.entry(atoms[atom].column).or_default().push((index, atom)),
+                None => unfiled.push(index),
+            }
+        }
+        let mut files: Vec<File> = files
+            .into_iter()
+            .map(|(column, entries)| File { column, entries, by_value: Vec::new() })
+            .collect();
+        files.sort_by_key(|file| file.column);
+        Ok(Self { atoms, clauses: compiled, files, unfiled })
+    }
+
+    /// The rows, ascending, that pass each clause.
+    pub fn select(&mut self, batch: &Batch, columns: &BatchColumns) -> Vec<Vec<u32>> {
+        let mut selected = vec![Vec::new(); self.clauses.len()];
+        let mut views: Vec<Option<View>> = self.atoms.iter().map(|_| None).collect();
+        for file in &mut self.files {
+            file.candidates(&mut self.atoms, &mut views, batch, &mut selected);
+        }
+        let all = 0..u32::try_from(batch.rows.len()).expect("a batch has fewer than 2^32 rows");
+        for clause in &self.unfiled {
+            selected[*clause as usize] = all.clone().collect();
+        }
+        for (clause, rows) in self.clauses.iter().zip(&mut selected) {
+            clause.narrow(&mut self.atoms, &mut views, batch, columns, rows);
+        }
+        selected
+    }
+}
+
+impl File {
+    /// Adds to each clause the rows for which the atom that it is filed under holds.
+    fn candidates(
+        &mut self,
+        atoms: &mut [Atom],
+        views: &mut [Option<View>],
+        batch: &Batch,
+        selected: &mut [Vec<u32>],
+    ) {
+        let watchfire_record::Column::Interned { ids, values } = &batch.columns[self.column] else {
+            for (clause, atom) in &self.entries {
+                let view = views[*atom].get_or_insert_with(|| atoms[*atom].view(batch));
+                let rows = 0u32..u32::try_from(batch.rows.len()).expect("a batch has fewer than 2^32 rows");
+                selected[*clause as usize].extend(rows.filter(|row| view.truth(&atoms[*atom], batch, *row) == Truth::True));
+            }
+            return;
+        };
+        self.extend(atoms, values);
+        for (row, id) in (0u32..).zip(ids) {
+            for clause in &self.by_value[value_index(*id)] {
+                selected[*clause as usize].push(row);
+            }
+        }
+    }
+
+    /// Looks at values that came since the last batch. Index 0 stands for NULL.
+    fn extend(&mut self, atoms: &mut [Atom], values: &watchfire_record::Interner) {
+        let known = self.by_value.len();
+        if known == values.len() + 1 {
+            return;
+        }
+        if known > values.len() + 1 {
+            self.by_value.clear();
+        }
+        let known = self.by_value.len();
+        self.by_value.resize(values.len() + 1, Vec::new());
+        for (clause, atom) in &self.entries {
+            atoms[*atom].learn(values);
+            for index in known..=values.len() {
+                if atoms[*atom].known(index) == Truth::True {
+                    self.by_value[index].push(*clause);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Rows on their way to an operator with state: keys and values worked out by the worker, once a batch.
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::row::{RowConverter, Rows, SortField};
+use datafusion::common::Result;
+use watchfire_record::{Batch, ColumnRequest, Stream};
+
+use super::records::Records;
+use crate::detector::{Detector, identity_names};
+use crate::expression::{Expression, record_batch, schema, schema_of};
+use crate::identities::SecretHasher;
+use crate::matcher::BatchColumns;
+use crate::plan::{Aggregate, AggregateKind, Operator};
+
+/// Rows of one batch that passed a detector's WHERE, ready for its operator.
+#[derive(Debug)]
+pub struct OperatorBatch {
+    /// Index of the detector among its stream's.
+    pub detector: usize,
+    /// Event times, microseconds.
+    pub times: Vec<i64>,
+    /// The broker's timestamps, microseconds.
+    pub caused: Vec<i64>,
+    /// The keys; `None` for a detector without.
+    pub keys: Option<Rows>,
+    /// One an aggregate.
+    pub aggregates: Vec<AggregateInput>,
+    /// All columns that a found row needs; for over-range only.
+    pub payload: Option<Rows>,
+    /// Ids and places.
+    pub records: Records,
+}
+
+impl OperatorBatch {
+    /// A row's key as comparable bytes; empty for a detector without keys.
+    #[must_use]
+    pub fn key(&self, row: u32) -> &[u8] {
+        self.keys.as_ref().map_or(&[], |keys| keys.row(row as usize).data())
+    }
+}
+
+/// What one aggregate takes from each row.
+#[derive(Debug)]
+pub struct AggregateInput {
+    /// Whether the row counts: it passes the FILTER and its argument is not NULL. `None`: all do.
+    pub counted: Option<Vec<bool>>,
+    /// For a distinct count: the argument's hash.
+    pub values: Vec<u128>,
+}
+
+impl AggregateInput {
+    /// Whether a row counts.
+    #[must_use]
+    pub fn counts(&self, row: u32) -> bool {
+        self.counted.as_ref().is_none_or(|counted| counted[row as usize])
+    }
+}
+
+/// Makes [`OperatorBatch`]es for one detector in one worker.
+pub struct Feeder {
+    detector: usize,
+    columns: Vec<ColumnRequest>,
+    event_id: usize,
+    identity: Vec<usize>,
+    keys: Vec<Expression>,
+    key_rows: RowConverter,
+    aggregates: Vec<CompiledAggregate>,
+    payload_rows: Option<RowConverter>,
+}
+
+struct CompiledAggregate {
+    kind: AggregateKind,
+    argument: Option<Expression>,
+    filter: Option<Expression>,
+}
+
+/// A converter between arrays of these types and comparable bytes.
+///
+/// # Errors
+/// If a type cannot be a key, such as a map.
+pub fn row_converter(types: impl IntoIterator<Item = arrow::datatypes::DataType>) -> Result<RowConverter> {
+    Ok(RowConverter::new(types.into_iter().map(SortField::new).collect())?)
+}
+
+impl Feeder {
+    /// A feeder for the detector of this index.
+    ///
+    /// # Errors
+    /// If an expression does not fit the stream, which planning rules out.
+    pub fn new(index: usize, detector: &Detector, stream: &Stream) -> Result<Self> {
+        let columns = detector.row_columns(stream);
+        let fields = schema(schema_of(&columns));
+        let place = |name: &str| columns.iter().position(|c| c.name() == name).expect("row_columns names it");
+        let keys = detector.plan.keys.iter().map(|(_, expr)| Expression::compile(expr, &fields));
+        let keys = keys.collect::<Result<Vec<_>>>()?;
+        let aggregates = detector.plan.operator.aggregates();
+        let compile = |aggregate: &Aggregate| {
+            let expression = |expr: &Option<_>| expr.as_ref().map(|e| Expression::compile(e, &fields)).transpose();
+            Ok(CompiledAggregate {
+                kind: aggregate.kind.clone(),
+                argument: expression(&aggregate.argument)?,
+                filter: expression(&aggregate.filter)?,
+            })
+        };
+        let over_range = matches!(detector.plan.operator, Operator::OverRange { .. });
+        let payload_types = columns.iter().map(|c| c.column_type.arrow());
+        Ok(Self {
+            detector: index,
+            event_id: place("event_id"),
+            identity: identity_names(stream).iter().map(|name| place(name)).collect(),
+            key_rows: row_converter(keys.iter().map(Expression::data_type))?,
+            keys,
+            aggregates: aggregates.iter().map(compile).collect::<Result<_>>()?,
+            payload_rows: over_range.then(|| row_converter(payload_types)).transpose()?,
+            columns,
+        })
+    }
+
+    /// The columns that it reads, the record's identity among them.
+    #[must_use]
+    pub fn identity_columns(&self) -> Vec<ColumnRequest> {
+        self.identity.iter().map(|index| self.columns[*index].clone()).collect()
+    }
+
+    /// The rows of a batch, worked out.
+    pub fn feed(&mut self, batch: &Batch, columns: &BatchColumns, rows: &[u32], hasher: &SecretHasher) -> OperatorBatch {
+        let arrays: Vec<ArrayRef> = self.columns.iter().map(|request| columns.take(batch, request, rows)).collect();
+        let table = record_batch(&schema(schema_of(&self.columns)), arrays.clone(), rows.len());
+        let keys: Vec<ArrayRef> = self.keys.iter().map(|key| key.evaluate(&table)).collect();
+        let event_ids = arrays[self.event_id].as_string::<i32>().clone();
+        OperatorBatch {
+            detector: self.detector,
+            times: rows.iter().map(|row| batch.rows[*row as usize].event_time).collect(),
+            caused: rows.iter().map(|row| batch.rows[*row as usize].timestamp).collect(),
+            keys: (!keys.is_empty()).then(|| convert(&self.key_rows, &keys)),
+            aggregates: self.aggregates.iter().map(|aggregate| aggregate.input(&table, hasher)).collect(),
+            payload: self.payload_rows.as_ref().map(|converter| convert(converter, &arrays)),
+            records: records(batch, rows, event_ids),
+        }
+    }
+}
+
+fn convert(converter: &RowConverter, arrays: &[ArrayRef]) -> Rows {
+    converter.convert_columns(arrays).expect("the columns have the converter's types")
+}
+
+fn records(batch: &Batch, rows: &[u32], event_ids: StringArray) -> Records {
+    let place = |row: &u32| {
+        let row = &batch.rows[*row as usize];
+        (row.partition, row.offset, row.index)
+    };
+    Records { event_ids, partitions: batch.partitions.clone(), places: rows.iter().map(place).collect() }
+}
+
+impl CompiledAggregate {
+    fn input(&self, table: &RecordBatch, hasher: &SecretHasher) -> AggregateInput {
+        let filter = self.filter.as_ref().map(|filter| filter.holds(table));
+        let argument = self.argument.as_ref().map(|argument| argument.evaluate(table));
+        let counted = (filter.is_some() || argument.as_ref().is_some_and(|a| a.null_count() > 0)).then(|| {
+            let passes = |row: usize| filter.as_ref().is_none_or(|f| f.value(row));
+            let present = |row: usize| argument.as_ref().is_none_or(|a| a.is_valid(row));
+            (0..table.num_rows()).map(|row| passes(row) && present(row)).collect()
+        });
+        let values = match (&self.kind, argument) {
+            (AggregateKind::CountDistinct, Some(argument)) => hashes(&argument, hasher),
+            _ => Vec::new(),
+        };
+        AggregateInput { counted, values }
+    }
+}
+
+/// The hash of each value of an array; of NULLs, anything.
+fn hashes(array: &ArrayRef, hasher: &SecretHasher) -> Vec<u128> {
+    if let Some(texts) = array.as_string_opt::<i32>() {
+        return texts.iter().map(|text| hasher.hash(text)).collect();
+    }
+    let converter = row_converter([array.data_type().clone()]).ok();
+    let rows = converter.and_then(|converter| converter.convert_columns(&[array.clone()]).ok());
+    match rows {
+        Some(rows) => rows.iter().map(|row| hasher.hash(row.as_ref())).collect(),
+        None => vec![0; array.len()],
+    }
+}

@@ -1,0 +1,38 @@
+//! Operators with state: fed with rows in order of intake, moved on by the watermark, asked for findings.
+
+pub mod cursor;
+pub mod firing;
+pub mod input;
+pub mod over_range;
+pub mod post;
+pub mod records;
+pub mod tumbling;
+
+pub use input::{Feeder, OperatorBatch};
+pub use over_range::OverRange;
+pub use tumbling::Tumbling;
+
+use watchfire_record::Finding;
+
+/// What an operator counts of itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OperatorStatistics {
+    /// Rows taken in.
+    pub rows: u64,
+    /// Keys (for windows: keys and windows) that are kept.
+    pub keys: u64,
+    /// Keys thrown out at the limit.
+    pub evicted: u64,
+}
+
+/// An operator with state of one detector in one shard.
+pub trait StatefulOperator: Send {
+    /// Takes the chosen rows of a batch.
+    fn feed(&mut self, batch: &OperatorBatch, rows: &[u32]);
+    /// Fires what can be fired before it is final, for what was fed since the last call. `now` in microseconds.
+    fn fire_early(&mut self, now: i64, found: &mut Vec<Finding>);
+    /// No record before `watermark` (microseconds) will be fed any more: makes final what that makes final.
+    fn advance(&mut self, watermark: i64, found: &mut Vec<Finding>);
+    /// What it counts of itself.
+    fn statistics(&self) -> OperatorStatistics;
+}

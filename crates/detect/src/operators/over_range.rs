@@ -1,0 +1,418 @@
+//! The over-range operator: for each record, aggregates over its key's records in a range before it.
+//!
+//! A key's records lie in order of event time. Those before the watermark are settled: nothing can come before them any
+//! more, and their rows are final. The others are pending; with early firing their rows are looked at as they stand.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use arrow::row::RowConverter;
+use datafusion::common::Result;
+use watchfire_record::limits::{BUFFERED_ROWS, EVIDENCE_RECORDS, KEYS};
+use watchfire_record::{DetectorInfo, Evidence, Finding, FindingId, State, Stream, Value};
+
+use super::cursor::Cursor;
+use super::firing::Firing;
+use super::input::{OperatorBatch, row_converter};
+use super::post::{Early, NamedValues, Post};
+use super::records::Record;
+use super::{OperatorStatistics, StatefulOperator};
+use crate::detector::{Detector, identity_names};
+use crate::expression::schema_of;
+use crate::plan::{Aggregate, AggregateKind, Operator};
+use crate::value::{Subject, finding_id, value_at};
+
+/// One record of a key.
+#[derive(Debug)]
+pub struct Entry {
+    /// Event time, microseconds.
+    pub time: i64,
+    caused_at: i64,
+    /// Bit per aggregate: whether it counts there.
+    counted: u64,
+    /// One hash an aggregate, if there is a distinct count.
+    values: Box<[u128]>,
+    /// All columns, until it is settled.
+    payload: Option<Box<[u8]>>,
+    record: Record,
+}
+
+impl Entry {
+    /// Whether the record counts for the aggregate of this index.
+    #[must_use]
+    pub fn counts(&self, index: usize) -> bool {
+        self.counted & (1 << index) != 0
+    }
+
+    /// The hash of the value that the distinct count of this index looks at.
+    #[must_use]
+    pub fn value(&self, index: usize) -> u128 {
+        self.values.get(index).copied().unwrap_or_default()
+    }
+}
+
+/// The records of one key.
+#[derive(Debug, Default)]
+struct KeyState {
+    /// In order of time.
+    entries: VecDeque<Entry>,
+    /// The absolute index of the first entry.
+    base: u64,
+    /// How many entries, from the first, are settled.
+    settled: usize,
+    /// One an aggregate, over settled rows.
+    cursors: Vec<Cursor>,
+    /// One an aggregate, over pending rows as they stand.
+    previews: Vec<Cursor>,
+    firing: Firing,
+    incomplete: bool,
+}
+
+/// A row whose aggregates are known.
+struct Candidate {
+    key: Arc<[u8]>,
+    /// Place among the key's entries.
+    place: usize,
+    counts: Vec<i64>,
+    /// Absolute range of the entries that were counted.
+    range: (u64, u64),
+}
+
+/// Sliding ranges of one detector in one shard.
+pub struct OverRange {
+    info: Arc<DetectorInfo>,
+    aggregates: Vec<Aggregate>,
+    /// The longest range, microseconds.
+    reach: i64,
+    /// How many settled records decide everything, where that is bounded.
+    enough: Option<usize>,
+    post: Post,
+    payload: RowConverter,
+    identity: Vec<usize>,
+    keys: HashMap<Arc<[u8]>, KeyState, ahash::RandomState>,
+    /// When each key is to be looked at next.
+    due: BinaryHeap<Reverse<(i64, Arc<[u8]>)>>,
+    touched: HashMap<Arc<[u8]>, (i64, i64), ahash::RandomState>,
+    fires_early: bool,
+    statistics: OperatorStatistics,
+}
+
+/// Rows that are judged at once.
+const CHUNK: usize = 8192;
+
+impl OverRange {
+    /// The operator of a detector whose plan has a range.
+    ///
+    /// # Errors
+    /// If an expression does not fit, which planning rules out.
+    pub fn new(detector: &Detector, stream: &Stream, fires_early: bool) -> Result<Self> {
+        let Operator::OverRange { aggregates } = &detector.plan.operator else {
+            unreachable!("the caller looks at the operator");
+        };
+        let columns = detector.row_columns(stream);
+        let post = Post::new(&detector.plan, schema_of(&columns), &detector.plan.keys, aggregates)?;
+        let place = |name: &String| columns.iter().position(|c| c.name() == *name).expect("row_columns names it");
+        Ok(Self {
+            info: Arc::clone(&detector.info),
+            reach: aggregates.iter().map(|a| a.frame.0).max().unwrap_or(0),
+            enough: enough(aggregates, post.early()),
+            aggregates: aggregates.clone(),
+            fires_early: fires_early && post.early() != Early::No,
+            post,
+            payload: row_converter(columns.iter().map(|c| c.column_type.arrow()))?,
+            identity: identity_names(stream).iter().map(place).collect(),
+            keys: HashMap::default(),
+            due: BinaryHeap::new(),
+            touched: HashMap::default(),
+            statistics: OperatorStatistics::default(),
+        })
+    }
+
+    fn insert(&mut self, batch: &OperatorBatch, row: u32) {
+        let key = match self.keys.get_key_value(batch.key(row)) {
+            Some((key, _)) => Arc::clone(key),
+            None => self.new_key(batch.key(row)),
+        };
+        let state = self.keys.get_mut(&key).expect("it was inserted when missing");
+        let entry = entry(batch, row, &self.aggregates);
+        let time = entry.time;
+        let pending_before = state.entries.get(state.settled).map(|e| e.time);
+        let place = state.entries.partition_point(|e| e.time <= time);
+        state.entries.insert(place, entry);
+        let absolute = state.base + place as u64;
+        state.previews.iter_mut().for_each(|cursor| cursor.disturbed_at(absolute, state.base));
+        if pending_before.is_none_or(|before| time < before) {
+            self.due.push(Reverse((time, Arc::clone(&key))));
+        }
+        if state.entries.len() > BUFFERED_ROWS {
+            state.drop_first(1);
+            state.incomplete = true;
+        }
+        if self.fires_early {
+            let span = self.touched.entry(key).or_insert((time, time));
+            *span = (span.0.min(time), span.1.max(time));
+        }
+    }
+
+    fn new_key(&mut self, key: &[u8]) -> Arc<[u8]> {
+        if self.keys.len() >= KEYS {
+            self.evict();
+        }
+        let key: Arc<[u8]> = key.into();
+        let cursors = || self.aggregates.iter().map(|_| Cursor::default()).collect();
+        let state = KeyState { cursors: cursors(), previews: cursors(), ..KeyState::default() };
+        self.keys.insert(Arc::clone(&key), state);
+        key
+    }
+
+    /// Throws out a tenth of the keys, those of least count that never fired first.
+    fn evict(&mut self) {
+        let idle = self.keys.iter().filter(|(_, state)| state.firing.is_empty());
+        let mut idle: Vec<(usize, Arc<[u8]>)> = idle.map(|(key, state)| (state.entries.len(), Arc::clone(key))).collect();
+        let out = (KEYS / 10).max(1).min(idle.len());
+        if out < idle.len() {
+            idle.select_nth_unstable(out);
+        }
+        for (_, key) in idle.into_iter().take(out) {
+            self.keys.remove(&key);
+            self.statistics.evicted += 1;
+        }
+    }
+
+    /// The findings among these rows, each with its key and time.
+    fn judge(&self, candidates: &[Candidate]) -> Vec<(Arc<[u8]>, Finding)> {
+        let column = |index: usize| candidates.iter().map(|c| c.counts[index]).collect();
+        let counts: Vec<Vec<i64>> = (0..self.aggregates.len()).map(column).collect();
+        let promising = self.post.promising(&counts, candidates.len());
+        if promising.is_empty() {
+            return Vec::new();
+        }
+        let parser = self.payload.parser();
+        let chosen: Vec<&Candidate> = promising.iter().map(|row| &candidates[*row as usize]).collect();
+        let bytes = |c: &&Candidate| self.keys[&c.key].entries[c.place].payload.as_deref().unwrap_or_default();
+        let rows = chosen.iter().map(|candidate| parser.parse(bytes(candidate)));
+        let columns = self.payload.convert_rows(rows).expect("the bytes were made by a converter of the same types");
+        let pick = |column: &Vec<i64>| promising.iter().map(|row| column[*row as usize]).collect();
+        let counts: Vec<Vec<i64>> = counts.iter().map(pick).collect();
+        let batch = self.post.batch(columns, &counts, chosen.len());
+        let passing = self.post.passing(&batch);
+        let indices = arrow::array::UInt32Array::from(passing.clone());
+        let batch = arrow::compute::take_record_batch(&batch, &indices).expect("the rows are the batch's");
+        let found = self.post.found(&batch);
+        let finding = |(row, (index, (output, keys))): (usize, (&u32, (NamedValues, NamedValues)))| {
+            let candidate = chosen[*index as usize];
+            let identity: Vec<Value> = self.identity.iter().map(|column| value_at(batch.column(*column), row)).collect();
+            (Arc::clone(&candidate.key), self.finding(candidate, &identity, output, keys))
+        };
+        passing.iter().zip(found).enumerate().map(finding).collect()
+    }
+
+    fn finding(&self, candidate: &Candidate, identity: &[Value], row: NamedValues, keys: NamedValues) -> Finding {
+        let state = &self.keys[&candidate.key];
+        let entry = &state.entries[candidate.place];
+        let key_values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).collect();
+        let subject = match self.post.early() {
+            Early::FirstSeen => Subject::FirstSeen(entry.time),
+            _ => Subject::Record(identity),
+        };
+        let (evidence, first_event_time) = state.evidence(candidate);
+        Finding {
+            finding_id: finding_id(&self.info.name, "over range", self.reach, &key_values, subject),
+            revision: 0,
+            state: State::Final,
+            detector: Arc::clone(&self.info),
+            window: Some(entry.time.saturating_sub(self.reach)),
+            window_end: Some(entry.time),
+            keys,
+            row,
+            first_event_time,
+            last_event_time: entry.time,
+            evidence,
+            complete: self.statistics.evicted == 0 && !state.incomplete,
+            caused_at: entry.caused_at,
+        }
+    }
+
+    /// Rows of first seen that share an id are one finding, that of the least event id.
+    fn one_an_id(&self, findings: Vec<(Arc<[u8]>, Finding)>) -> Vec<(Arc<[u8]>, Finding)> {
+        if self.post.early() != Early::FirstSeen {
+            return findings;
+        }
+        let mut best: HashMap<FindingId, (Arc<[u8]>, Finding)> = HashMap::new();
+        let own_id = |finding: &Finding| finding.evidence.last().map(|e| e.event_id.clone());
+        for (key, finding) in findings {
+            match best.get_mut(&finding.finding_id) {
+                Some((_, kept)) if own_id(kept) <= own_id(&finding) => {}
+                _ => {
+                    best.insert(finding.finding_id, (key, finding));
+                }
+            }
+        }
+        let mut kept: Vec<_> = best.into_values().collect();
+        kept.sort_by(|(_, a), (_, b)| (a.last_event_time, a.finding_id).cmp(&(b.last_event_time, b.finding_id)));
+        kept
+    }
+
+    /// Makes final what is true among rows that became so.
+    fn settle(&mut self, candidates: &[Candidate], found: &mut Vec<Finding>) {
+        for (key, finding) in self.one_an_id(self.judge(candidates)) {
+            let state = self.keys.get_mut(&key).expect("candidates are of live keys");
+            state.firing.becomes_final(finding, found);
+        }
+    }
+
+    /// What a woken key is left with, and when it is to be looked at next.
+    fn after_settling(&mut self, key: &Arc<[u8]>, watermark: i64, due: usize, found: &mut Vec<Finding>) {
+        let Some(state) = self.keys.get_mut(key) else { return };
+        state.firing.withdraw(|finding| finding.last_event_time < watermark, &[], found);
+        for entry in state.entries.range_mut(state.settled..due) {
+            entry.payload = None;
+        }
+        state.settled = due;
+        state.expire(watermark.saturating_sub(self.reach), self.enough);
+        let next = match (state.entries.get(state.settled), state.entries.back()) {
+            (Some(pending), _) => Some(pending.time),
+            (None, Some(last)) => Some(last.time.saturating_add(self.reach)),
+            (None, None) => None,
+        };
+        match next {
+            Some(next) => self.due.push(Reverse((next, Arc::clone(key)))),
+            None => {
+                self.keys.remove(key);
+            }
+        }
+    }
+
+    fn woken(&mut self, watermark: i64) -> Vec<Arc<[u8]>> {
+        let mut woken = HashSet::new();
+        while let Some(Reverse((time, _))) = self.due.peek() {
+            if *time >= watermark {
+                break;
+            }
+            if let Some(Reverse((_, key))) = self.due.pop() {
+                woken.insert(key);
+            }
+        }
+        woken.into_iter().filter(|key| self.keys.contains_key(key)).collect()
+    }
+}
+
+impl StatefulOperator for OverRange {
+    fn feed(&mut self, batch: &OperatorBatch, rows: &[u32]) {
+        rows.iter().for_each(|row| self.insert(batch, *row));
+        self.statistics.rows += rows.len() as u64;
+    }
+
+    fn fire_early(&mut self, now: i64, found: &mut Vec<Finding>) {
+        for (key, (first, last)) in std::mem::take(&mut self.touched) {
+            let Some(state) = self.keys.get_mut(&key) else { continue };
+            let until = last.saturating_add(self.reach);
+            let from = state.entries.partition_point(|e| e.time < first).max(state.settled);
+            let to = state.entries.partition_point(|e| e.time <= until);
+            let candidates = state.look(&key, &self.aggregates, from..to, true);
+            let mut still = Vec::new();
+            for (_, finding) in self.one_an_id(self.judge(&candidates)) {
+                still.push(finding.finding_id);
+                self.keys.get_mut(&key).expect("it is live").firing.holds(finding, now, found);
+            }
+            let firing = &mut self.keys.get_mut(&key).expect("it is live").firing;
+            firing.withdraw(|f| (first..=until).contains(&f.last_event_time), &still, found);
+        }
+    }
+
+    fn advance(&mut self, watermark: i64, found: &mut Vec<Finding>) {
+        let (mut candidates, mut waiting) = (Vec::new(), Vec::new());
+        for key in self.woken(watermark) {
+            let state = self.keys.get_mut(&key).expect("woken keys are live");
+            let due = state.entries.partition_point(|entry| entry.time < watermark);
+            candidates.extend(state.look(&key, &self.aggregates, state.settled..due, false));
+            waiting.push((key, due));
+            if candidates.len() >= CHUNK {
+                self.settle(&std::mem::take(&mut candidates), found);
+                std::mem::take(&mut waiting).iter().for_each(|(key, due)| self.after_settling(key, watermark, *due, found));
+            }
+        }
+        self.settle(&candidates, found);
+        waiting.iter().for_each(|(key, due)| self.after_settling(key, watermark, *due, found));
+    }
+
+    fn statistics(&self) -> OperatorStatistics {
+        OperatorStatistics { keys: self.keys.len() as u64, ..self.statistics }
+    }
+}
+
+impl KeyState {
+    /// The aggregates of the rows at `places`, in order.
+    fn look(&mut self, key: &Arc<[u8]>, aggregates: &[Aggregate], places: std::ops::Range<usize>, preview: bool) -> Vec<Candidate> {
+        let cursors = if preview { &mut self.previews } else { &mut self.cursors };
+        let mut candidates = Vec::with_capacity(places.len());
+        for place in places {
+            let time = self.entries[place].time;
+            let slide = |(index, (cursor, aggregate)): (usize, (&mut Cursor, &Aggregate))| {
+                cursor.slide(index, aggregate, &self.entries, self.base, time)
+            };
+            let counts = cursors.iter_mut().zip(aggregates).enumerate().map(slide).collect();
+            let low = cursors.iter().map(|c| c.range().0).min().unwrap_or(self.base);
+            let high = cursors.iter().map(|c| c.range().1).max().unwrap_or(self.base);
+            candidates.push(Candidate { key: Arc::clone(key), place, counts, range: (low, high) });
+        }
+        candidates
+    }
+
+    /// First and last records of a row's range and, last, the row's own; and the time of the first.
+    fn evidence(&self, candidate: &Candidate) -> (Vec<Evidence>, i64) {
+        let place = |absolute: u64| usize::try_from(absolute.saturating_sub(self.base)).unwrap_or(usize::MAX);
+        let high = place(candidate.range.1).min(self.entries.len());
+        let low = place(candidate.range.0).min(high);
+        let (first, last) = if high - low > 2 * EVIDENCE_RECORDS {
+            (low..low + EVIDENCE_RECORDS, high - EVIDENCE_RECORDS..high)
+        } else {
+            (low..high, high..high)
+        };
+        let others = first.chain(last).filter(|index| *index != candidate.place).map(|index| &self.entries[index].record);
+        let own = &self.entries[candidate.place].record;
+        let evidence: Vec<Evidence> = others.chain([own]).map(Evidence::from).collect();
+        let earliest = evidence.iter().map(|e| e.event_time).min().unwrap_or(own.time);
+        (evidence, earliest)
+    }
+
+    /// Lets go what no later row can reach, and what no later row needs.
+    fn expire(&mut self, before: i64, enough: Option<usize>) {
+        if self.entries.back().is_some_and(|last| last.time < before) {
+            return self.drop_first(self.entries.len());
+        }
+        let left = self.cursors.iter().map(|cursor| cursor.range().0).min().unwrap_or(self.base);
+        let old = usize::try_from(left.saturating_sub(self.base)).unwrap_or(usize::MAX);
+        let spare = enough.map_or(0, |enough| self.settled.saturating_sub(enough));
+        self.drop_first(old.max(spare).min(self.settled));
+    }
+
+    fn drop_first(&mut self, count: usize) {
+        self.entries.drain(..count);
+        self.base += count as u64;
+        self.settled = self.settled.saturating_sub(count);
+    }
+}
+
+fn entry(batch: &OperatorBatch, row: u32, aggregates: &[Aggregate]) -> Entry {
+    let time = batch.times[row as usize];
+    let counted = batch.aggregates.iter().enumerate().filter(|(_, input)| input.counts(row));
+    let distinct = aggregates.iter().any(|a| a.kind == AggregateKind::CountDistinct);
+    let value = |input: &super::input::AggregateInput| input.values.get(row as usize).copied().unwrap_or_default();
+    Entry {
+        time,
+        caused_at: batch.caused[row as usize],
+        counted: counted.fold(0, |bits, (index, _)| bits | (1 << index)),
+        values: if distinct { batch.aggregates.iter().map(value).collect() } else { Box::default() },
+        payload: batch.payload.as_ref().map(|rows| rows.row(row as usize).data().into()),
+        record: batch.records.get(row, time),
+    }
+}
+
+/// For first seen, the last settled record decides; other ranges need all of theirs.
+fn enough(aggregates: &[Aggregate], early: Early) -> Option<usize> {
+    let only = matches!(aggregates, [one] if one.frame.1 == 1);
+    (only && early == Early::FirstSeen).then_some(1)
+}
+

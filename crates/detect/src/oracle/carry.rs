@@ -1,0 +1,114 @@
+//! Plans that carry along which record each row stands for.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::{Column, Result, plan_err};
+use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+
+use crate::plan::functions::TUMBLE;
+
+/// The column that holds the number of the record, from 0.
+pub const ROW: &str = "__row";
+
+/// The detector's plan over these records. Besides its own columns it returns [`ROW`], or, with a GROUP BY, the group's
+/// columns.
+///
+/// # Errors
+/// If DataFusion refuses the changed plan.
+pub fn plan(logical: &LogicalPlan, records: &RecordBatch) -> Result<LogicalPlan> {
+    rebuild(logical, records)
+}
+
+/// What lies below the plan's operator, over these records: the rows that pass the WHERE.
+///
+/// # Errors
+/// If DataFusion refuses the changed plan.
+pub fn below(logical: &LogicalPlan, records: &RecordBatch) -> Result<LogicalPlan> {
+    let mut node = logical;
+    let mut lowest = None;
+    loop {
+        if matches!(node, LogicalPlan::Window(_) | LogicalPlan::Aggregate(_)) {
+            lowest = node.inputs().first().copied();
+        }
+        match node.inputs().first() {
+            Some(input) => node = input,
+            None => break,
+        }
+    }
+    rebuild(lowest.unwrap_or(logical), records)
+}
+
+/// Which of the group's columns is the window's start.
+#[must_use]
+pub fn window_column(logical: &LogicalPlan) -> usize {
+    match logical {
+        LogicalPlan::Aggregate(node) => {
+            let is_window = |expr: &Expr| matches!(expr, Expr::ScalarFunction(call) if call.func.name() == TUMBLE);
+            node.group_expr.iter().position(is_window).unwrap_or(0)
+        }
+        other => other.inputs().first().map_or(0, |input| window_column(input)),
+    }
+}
+
+fn rebuild(plan: &LogicalPlan, records: &RecordBatch) -> Result<LogicalPlan> {
+    match plan {
+        LogicalPlan::TableScan(scan) => {
+            let table = numbered(records)?;
+            let source = provider_as_source(Arc::new(MemTable::try_new(table.schema(), vec![vec![table]])?));
+            LogicalPlanBuilder::scan(scan.table_name.clone(), source, None)?.build()
+        }
+        LogicalPlan::SubqueryAlias(alias) => {
+            LogicalPlanBuilder::from(rebuild(&alias.input, records)?).alias(alias.alias.clone())?.build()
+        }
+        LogicalPlan::Filter(filter) => {
+            LogicalPlanBuilder::from(rebuild(&filter.input, records)?).filter(filter.predicate.clone())?.build()
+        }
+        LogicalPlan::Projection(projection) => {
+            let input = rebuild(&projection.input, records)?;
+            let carried = carried(&input, &projection.expr);
+            let exprs = projection.expr.iter().cloned().chain(carried);
+            LogicalPlanBuilder::from(input).project(exprs)?.build()
+        }
+        LogicalPlan::Window(node) => {
+            LogicalPlanBuilder::from(rebuild(&node.input, records)?).window(node.window_expr.clone())?.build()
+        }
+        LogicalPlan::Aggregate(node) => {
+            let input = rebuild(&node.input, records)?;
+            LogicalPlanBuilder::from(input).aggregate(node.group_expr.clone(), node.aggr_expr.clone())?.build()
+        }
+        other => plan_err!("the oracle does not know {}", other.display()),
+    }
+}
+
+/// The columns of `input` that a projection passes on besides its own.
+fn carried(input: &LogicalPlan, own: &[Expr]) -> Vec<Expr> {
+    let columns: Vec<Column> = input.schema().columns();
+    if let Some(groups) = group_columns(input) {
+        let alias = |(index, column): (usize, Column)| Expr::Column(column).alias(format!("__group_{index}"));
+        return groups.into_iter().enumerate().map(alias).collect();
+    }
+    let is_carried = |column: &&Column| column.name == ROW || column.name.starts_with("__group_");
+    let has = |column: &Column| own.iter().any(|expr| matches!(expr, Expr::Column(c) if c.name == column.name));
+    columns.iter().filter(is_carried).filter(|c| !has(c)).map(|c| Expr::Column(c.clone())).collect()
+}
+
+/// The group's columns if only filters lie between `plan` and its aggregate.
+fn group_columns(plan: &LogicalPlan) -> Option<Vec<Column>> {
+    match plan {
+        LogicalPlan::Aggregate(node) => Some(node.schema.columns().into_iter().take(node.group_expr.len()).collect()),
+        LogicalPlan::Filter(filter) => group_columns(&filter.input),
+        _ => None,
+    }
+}
+
+fn numbered(records: &RecordBatch) -> Result<RecordBatch> {
+    let rows = i64::try_from(records.num_rows()).unwrap_or(i64::MAX);
+    let mut fields: Vec<_> = records.schema().fields().iter().cloned().collect();
+    fields.push(Arc::new(Field::new(ROW, DataType::Int64, false)));
+    let mut columns = records.columns().to_vec();
+    columns.push(Arc::new(Int64Array::from_iter_values(0..rows)) as ArrayRef);
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+}

@@ -1,0 +1,107 @@
+//! What SQL planning may see: the streams as tables, the functions, the operators.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::{Result, TableReference, plan_err};
+use datafusion::config::ConfigOptions;
+use datafusion::execution::SessionStateDefaults;
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner};
+use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
+use watchfire_record::Stream;
+
+use super::functions;
+
+/// The tables and functions that detectors are planned against. One for all detectors.
+pub struct PlanningContext {
+    tables: HashMap<String, Arc<dyn TableSource>>,
+    scalar: HashMap<String, Arc<ScalarUDF>>,
+    aggregate: HashMap<String, Arc<AggregateUDF>>,
+    window: HashMap<String, Arc<WindowUDF>>,
+    planners: Vec<Arc<dyn ExprPlanner>>,
+    options: ConfigOptions,
+}
+
+impl PlanningContext {
+    /// A context in which each stream is a table.
+    #[must_use]
+    pub fn new(streams: &[Stream]) -> Self {
+        let table = |stream: &Stream| {
+            let source = datafusion::logical_expr::logical_plan::builder::LogicalTableSource::new(Arc::new(stream.schema()));
+            (stream.name.clone(), Arc::new(source) as Arc<dyn TableSource>)
+        };
+        let mut scalar = HashMap::new();
+        for function in SessionStateDefaults::default_scalar_functions().into_iter().chain(functions::all()) {
+            for alias in function.aliases() {
+                scalar.insert(alias.clone(), Arc::clone(&function));
+            }
+            scalar.insert(function.name().to_owned(), function);
+        }
+        let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(functions::JsonPlanner::default())];
+        planners.extend(SessionStateDefaults::default_expr_planners());
+        let aggregates = SessionStateDefaults::default_aggregate_functions().into_iter();
+        let windows = SessionStateDefaults::default_window_functions().into_iter();
+        Self {
+            tables: streams.iter().map(table).collect(),
+            scalar,
+            aggregate: aggregates.map(|f| (f.name().to_owned(), f)).collect(),
+            window: windows.map(|f| (f.name().to_owned(), f)).collect(),
+            planners,
+            options: ConfigOptions::new(),
+        }
+    }
+}
+
+impl ContextProvider for PlanningContext {
+    fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
+        match self.tables.get(name.table()) {
+            Some(table) => Ok(Arc::clone(table)),
+            None => plan_err!("table '{}' not found", name.table()),
+        }
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        &self.planners
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        self.scalar.get(name).cloned()
+    }
+
+    fn get_higher_order_meta(&self, _: &str) -> Option<Arc<HigherOrderUDF>> {
+        None
+    }
+
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        self.aggregate.get(name).cloned()
+    }
+
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        self.window.get(name).cloned()
+    }
+
+    fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
+        None
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        &self.options
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        self.scalar.keys().cloned().collect()
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        self.aggregate.keys().cloned().collect()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        self.window.keys().cloned().collect()
+    }
+}

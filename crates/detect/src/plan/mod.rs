@@ -1,0 +1,302 @@
+//! From SQL to what our operators run: DataFusion plans the text, and here the plan is taken apart, checked against
+//! what can be run, and put into one of three forms.
+
+mod context;
+pub mod flatten;
+pub mod functions;
+mod lift;
+mod range;
+mod window;
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, Result};
+use datafusion::config::ConfigOptions;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{Expr, LogicalPlan, TryCast};
+use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
+use datafusion::optimizer::{Analyzer, Optimizer, OptimizerContext};
+use datafusion::sql::planner::{ParserOptions, SqlToRel};
+use datafusion::sql::sqlparser::ast::{Query, Statement};
+use watchfire_record::{ColumnRequest, Stream};
+
+pub use context::PlanningContext;
+use flatten::{Flat, flatten};
+use lift::{Requests, lift};
+
+/// Name of the column that an operator gives its aggregate of this index.
+#[must_use]
+pub fn aggregate_column(index: usize) -> String {
+    format!("__aggregate_{index}")
+}
+
+/// Name of the column that the window operator gives its key of this index.
+#[must_use]
+pub fn key_column(index: usize) -> String {
+    format!("__key_{index}")
+}
+
+/// Name of the column that the window operator gives the window's start.
+pub const WINDOW_COLUMN: &str = "__window";
+
+/// What kind of value an aggregate is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AggregateKind {
+    /// `count(*)`, or `count(x)`: rows, or rows in which the argument is not NULL.
+    Count,
+    /// `count(DISTINCT x)`, exact up to a limit.
+    CountDistinct,
+}
+
+/// One aggregate of a range or window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aggregate {
+    /// What is computed.
+    pub kind: AggregateKind,
+    /// Of what; `None` for `count(*)`.
+    pub argument: Option<Expr>,
+    /// Over which rows: `FILTER (WHERE …)`.
+    pub filter: Option<Expr>,
+    /// The range frame, for over-range: from how long before the row to how long before it, microseconds, both ends
+    /// included. Zeroes for a window.
+    pub frame: (i64, i64),
+}
+
+/// What the rows that pass the WHERE go through.
+#[derive(Debug, Clone)]
+pub enum Operator {
+    /// Each is a finding.
+    Match,
+    /// Aggregates over a sliding range before each row, by key.
+    OverRange {
+        /// The aggregates; post-expressions know them as [`aggregate_column`].
+        aggregates: Vec<Aggregate>,
+    },
+    /// Aggregates over tumbling windows, by key.
+    Window {
+        /// The windows' length, microseconds.
+        size: i64,
+        /// The aggregates; post-expressions know them as [`aggregate_column`].
+        aggregates: Vec<Aggregate>,
+    },
+}
+
+/// A detector's plan. Expressions are over lifted columns (see [`ColumnRequest::name`]), for those after the operator
+/// also over its own columns.
+#[derive(Debug, Clone)]
+pub struct DetectorPlan {
+    /// Index of the stream.
+    pub stream: usize,
+    /// What must hold for a record: each of these.
+    pub predicates: Vec<Expr>,
+    /// What the rows go through.
+    pub operator: Operator,
+    /// Names and expressions of the keys: PARTITION BY or GROUP BY without the window; empty for match.
+    pub keys: Vec<(String, Expr)>,
+    /// What must hold after the operator: each of these.
+    pub having: Vec<Expr>,
+    /// Names and expressions of the row that is found.
+    pub outputs: Vec<(String, Expr)>,
+    /// What the predicates read.
+    pub predicate_columns: Vec<ColumnRequest>,
+    /// What everything else reads.
+    pub row_columns: Vec<ColumnRequest>,
+    /// The plan as DataFusion made it, with failing casts as NULL: what the oracle runs.
+    pub logical: LogicalPlan,
+}
+
+/// Why a plan cannot be run.
+#[derive(Debug, Clone)]
+pub enum PlanProblem {
+    /// DataFusion refuses it: unknown names, wrong types.
+    Planner(String),
+    /// It can be planned, and is no form of ours. The text says which and what to write instead.
+    Form {
+        /// What is not run.
+        message: String,
+        /// What to write instead.
+        help: String,
+    },
+}
+
+impl From<datafusion::error::DataFusionError> for PlanProblem {
+    fn from(error: datafusion::error::DataFusionError) -> Self {
+        Self::Planner(error.strip_backtrace())
+    }
+}
+
+impl PlanProblem {
+    fn form(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Form { message: message.into(), help: help.into() }
+    }
+}
+
+/// Plans detectors against a fixed list of streams. One for all detectors: building it costs milliseconds.
+pub struct Planner {
+    context: PlanningContext,
+    streams: Vec<Stream>,
+    analyzer: Analyzer,
+    simplifier: Optimizer,
+    options: ConfigOptions,
+}
+
+impl Planner {
+    /// A planner that knows these streams as tables.
+    #[must_use]
+    pub fn new(streams: &[Stream]) -> Self {
+        Self {
+            context: PlanningContext::new(streams),
+            streams: streams.to_vec(),
+            analyzer: Analyzer::new(),
+            simplifier: Optimizer::with_rules(vec![Arc::new(SimplifyExpressions::new())]),
+            options: ConfigOptions::new(),
+        }
+    }
+
+    /// The streams it knows.
+    #[must_use]
+    pub fn streams(&self) -> &[Stream] {
+        &self.streams
+    }
+
+    /// Plans one expanded query.
+    ///
+    /// # Errors
+    /// If a name or type is wrong, or the plan is no form that can be run.
+    pub fn plan(&self, query: &Query) -> Result<DetectorPlan, PlanProblem> {
+        let logical = self.logical(query)?;
+        let flat = flatten(&logical)?;
+        match flat.base {
+            LogicalPlan::TableScan(_) => self.plan_match(&logical, &flat),
+            LogicalPlan::Window(node) => range::plan(self, &logical, &flat, node),
+            LogicalPlan::Aggregate(node) => window::plan(self, &logical, &flat, node),
+            other => Err(PlanProblem::form(
+                format!("a detector does not run `{}`", first_word(&other.display().to_string())),
+                "write one SELECT over one stream: WHERE, then a sliding range (OVER) or a window (GROUP BY tumble(…))",
+            )),
+        }
+    }
+
+    fn logical(&self, query: &Query) -> Result<LogicalPlan> {
+        let options = ParserOptions { collect_spans: true, ..ParserOptions::default() };
+        let planner = SqlToRel::new_with_options(&self.context, options);
+        let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(query.clone())))?;
+        let plan = self.analyzer.execute_and_check(plan, &self.options, |_, _| {})?;
+        let plan = casts_that_cannot_fail(plan)?;
+        self.simplifier.optimize(plan, &OptimizerContext::new().with_skip_failing_rules(false), |_, _| {})
+    }
+
+    fn plan_match(&self, logical: &LogicalPlan, flat: &Flat<'_>) -> Result<DetectorPlan, PlanProblem> {
+        let parts = Parts { operator: Operator::Match, keys: Vec::new(), flat, scan: flat, having: Vec::new() };
+        self.assemble(logical, parts)
+    }
+
+    /// Lifts all expressions of a plan's parts and lists the columns they read.
+    fn assemble(&self, logical: &LogicalPlan, parts: Parts<'_, '_>) -> Result<DetectorPlan, PlanProblem> {
+        let LogicalPlan::TableScan(scan) = parts.scan.base else {
+            return Err(PlanProblem::form(
+                "an operator over another operator's rows is not run in this version",
+                "write one sliding range or one window over the stream itself",
+            ));
+        };
+        let stream = self.streams.iter().position(|s| s.name == scan.table_name.table());
+        let stream = stream.ok_or_else(|| PlanProblem::Planner(format!("table '{}' not found", scan.table_name)))?;
+        let definition = &self.streams[stream];
+        let (mut predicate_columns, mut row_columns) = (Requests::default(), Requests::default());
+        for predicate in &parts.scan.predicates {
+            predicate_columns.add(predicate, definition)?;
+        }
+        let operator = parts.operator.lifted(definition, &mut row_columns)?;
+        if operator.aggregates().len() > 64 {
+            return Err(PlanProblem::form("more than 64 aggregates in one detector", "write several detectors"));
+        }
+        let mut lift_row = |expr: &Expr| -> Result<Expr> {
+            row_columns.add(expr, definition)?;
+            lift(expr, definition)
+        };
+        let names = logical.schema().fields().iter().map(|f| f.name().clone());
+        let outputs = names.zip(&parts.flat.outputs).map(|(name, expr)| Ok((name, lift_row(expr)?)));
+        let outputs = outputs.collect::<Result<Vec<_>>>()?;
+        let keys = parts.keys.iter().map(|(name, expr)| Ok((name.clone(), lift_row(expr)?)));
+        let keys = keys.collect::<Result<Vec<_>>>()?;
+        let having = parts.having.iter().map(&mut lift_row).collect::<Result<Vec<_>>>()?;
+        let predicates = parts.scan.predicates.iter().map(|p| lift(p, definition)).collect::<Result<Vec<_>>>()?;
+        Ok(DetectorPlan {
+            stream,
+            predicates,
+            operator,
+            keys,
+            having,
+            outputs,
+            predicate_columns: predicate_columns.0.into_values().collect(),
+            row_columns: row_columns.0.into_values().collect(),
+            logical: logical.clone(),
+        })
+    }
+}
+
+/// A plan taken apart, before lifting.
+struct Parts<'a, 'p> {
+    operator: Operator,
+    keys: Vec<(String, Expr)>,
+    /// The chain above the operator (for match: above the scan); its outputs are the found row.
+    flat: &'a Flat<'p>,
+    /// The chain above the scan.
+    scan: &'a Flat<'p>,
+    having: Vec<Expr>,
+}
+
+impl Operator {
+    /// Its aggregates; none for match.
+    #[must_use]
+    pub fn aggregates(&self) -> &[Aggregate] {
+        match self {
+            Self::Match => &[],
+            Self::OverRange { aggregates } | Self::Window { aggregates, .. } => aggregates,
+        }
+    }
+
+    fn lifted(self, stream: &Stream, requests: &mut Requests) -> Result<Self> {
+        let mut lift_one = |expr: Option<Expr>| -> Result<Option<Expr>> {
+            let Some(expr) = expr else { return Ok(None) };
+            requests.add(&expr, stream)?;
+            lift(&expr, stream).map(Some)
+        };
+        let mut lift_all = |aggregates: Vec<Aggregate>| -> Result<Vec<Aggregate>> {
+            let lifted = aggregates.into_iter().map(|a| {
+                Ok(Aggregate { argument: lift_one(a.argument)?, filter: lift_one(a.filter)?, ..a })
+            });
+            lifted.collect()
+        };
+        Ok(match self {
+            Self::Match => Self::Match,
+            Self::OverRange { aggregates } => Self::OverRange { aggregates: lift_all(aggregates)? },
+            Self::Window { size, aggregates } => Self::Window { size, aggregates: lift_all(aggregates)? },
+        })
+    }
+}
+
+/// Casts, written or implied, give NULL where they fail: no record can stop a query.
+fn casts_that_cannot_fail(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let rewritten = plan.transform_up(|node| {
+        let preserver = NamePreserver::new(&node);
+        node.map_expressions(|expr| {
+            let name = preserver.save(&expr);
+            let expr = expr.transform_up(|e| match e {
+                Expr::Cast(cast) => Ok(Transformed::yes(Expr::TryCast(TryCast { expr: cast.expr, field: cast.field }))),
+                other => Ok(Transformed::no(other)),
+            })?;
+            Ok(expr.update_data(|expr| name.restore(expr)))
+        })
+    })?;
+    rewritten.data.recompute_schema()
+}
+
+fn first_word(text: &str) -> &str {
+    text.split([':', ' ']).next().unwrap_or(text)
+}
+
+pub(crate) fn own_column(name: String) -> Expr {
+    Expr::Column(Column::from_name(name))
+}

@@ -1,0 +1,117 @@
+//! Plans of sliding ranges: `agg(…) OVER (PARTITION BY … ORDER BY event_time RANGE …)`.
+
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
+use datafusion::logical_expr::{Expr, LogicalPlan, Window, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition};
+
+use super::flatten::{Flat, flatten, inline};
+use super::functions::interval_micros;
+use super::{Aggregate, DetectorPlan, Operator, Parts, PlanProblem, Planner, aggregate_column, own_column, window};
+
+/// What window nodes, one over the other, compute over one scan.
+struct Ranges<'p> {
+    scan: Flat<'p>,
+    aggregates: Vec<Aggregate>,
+    partition: Vec<Expr>,
+    /// What each output column of the topmost node means, over the scan's columns and the aggregates.
+    meanings: Vec<Expr>,
+}
+
+/// Plans a detector whose topmost operator is a window node.
+pub(super) fn plan(
+    planner: &Planner,
+    logical: &LogicalPlan,
+    above: &Flat<'_>,
+    node: &Window,
+) -> Result<DetectorPlan, PlanProblem> {
+    let ranges = resolve(node)?;
+    let schema = above.base.schema();
+    let inline_all = |exprs: &[Expr]| exprs.iter().map(|e| inline(e, schema, &ranges.meanings)).collect::<Result<Vec<_>>>();
+    let flat = Flat { base: above.base, predicates: Vec::new(), outputs: inline_all(&above.outputs)? };
+    let having = inline_all(&above.predicates)?;
+    let keys = window::named(ranges.partition);
+    let operator = Operator::OverRange { aggregates: ranges.aggregates };
+    planner.assemble(logical, Parts { operator, keys, flat: &flat, scan: &ranges.scan, having })
+}
+
+fn resolve(node: &Window) -> Result<Ranges<'_>, PlanProblem> {
+    let below = flatten(&node.input)?;
+    let mut ranges = match below.base {
+        LogicalPlan::Window(inner) => {
+            if !below.predicates.is_empty() {
+                return Err(PlanProblem::form(
+                    "a range over the rows that another range let pass is not run in this version",
+                    "compute all aggregates in one SELECT and compare them in its QUALIFY",
+                ));
+            }
+            let inner = resolve(inner)?;
+            let schema = below.base.schema();
+            let outputs = below.outputs.iter().map(|e| inline(e, schema, &inner.meanings));
+            let meanings = outputs.collect::<Result<Vec<_>>>()?;
+            Ranges { meanings, ..inner }
+        }
+        _ => {
+            let meanings = below.outputs.clone();
+            Ranges { scan: below, aggregates: Vec::new(), partition: Vec::new(), meanings }
+        }
+    };
+    let (schema, inputs) = (node.input.schema(), ranges.meanings.clone());
+    for expr in &node.window_expr {
+        let inlined = inline(expr, schema, &inputs)?;
+        let (aggregate, partition) = range_aggregate(&inlined)?;
+        if !ranges.aggregates.is_empty() && partition != ranges.partition {
+            return Err(PlanProblem::form(
+                "ranges with different PARTITION BY in one detector are not run in this version",
+                "give all ranges of a detector the same PARTITION BY, or write two detectors",
+            ));
+        }
+        ranges.partition = partition;
+        ranges.meanings.push(own_column(aggregate_column(ranges.aggregates.len())));
+        ranges.aggregates.push(aggregate);
+    }
+    Ok(ranges)
+}
+
+fn range_aggregate(expr: &Expr) -> Result<(Aggregate, Vec<Expr>), PlanProblem> {
+    let Expr::WindowFunction(call) = expr else {
+        return Err(PlanProblem::Planner(format!("no window function: {expr}")));
+    };
+    let WindowFunction { fun, params } = call.as_ref();
+    let ordered = matches!(params.order_by.as_slice(), [sort] if sort.asc && is_event_time(&sort.expr));
+    if !ordered || params.window_frame.units != WindowFrameUnits::Range {
+        return Err(PlanProblem::form(
+            "a sliding range is ordered by event_time alone, ascending, and has a RANGE frame",
+            "write OVER (PARTITION BY … ORDER BY event_time RANGE INTERVAL '5 minutes' PRECEDING)",
+        ));
+    }
+    let WindowFunctionDefinition::AggregateUDF(function) = fun else {
+        return Err(window::unknown_aggregate(fun.name()));
+    };
+    let frame = (bound(&params.window_frame.start_bound)?, bound(&params.window_frame.end_bound)?);
+    if frame.0 < frame.1 {
+        return Err(PlanProblem::form("the range ends before it starts", "put the longer interval first"));
+    }
+    let WindowFunctionParams { args, filter, distinct, partition_by, .. } = params;
+    let aggregate = window::aggregate(function.name(), args, *distinct, filter.as_deref(), frame)?;
+    Ok((aggregate, partition_by.clone()))
+}
+
+/// Whether an expression over a scan is its `event_time`.
+pub(super) fn is_event_time(expr: &Expr) -> bool {
+    matches!(expr, Expr::Column(column) if column.name == "event_time")
+}
+
+/// How long before the row a frame's bound lies, microseconds.
+fn bound(bound: &WindowFrameBound) -> Result<i64, PlanProblem> {
+    match bound {
+        WindowFrameBound::CurrentRow => Ok(0),
+        WindowFrameBound::Preceding(value) if !value.is_null() => Ok(match value {
+            ScalarValue::IntervalMonthDayNano(Some(interval)) if interval.nanoseconds == 0 && interval.days == 0 && interval.months == 0 => 0,
+            other => interval_micros(other)?,
+        }),
+        _ => Err(PlanProblem::form(
+            "a range without an end needs memory without end, and one into the future waits for ever",
+            "bound it on both sides: RANGE BETWEEN INTERVAL '1 hour' PRECEDING AND CURRENT ROW",
+        )),
+    }
+}

@@ -1,0 +1,83 @@
+//! A share of the keys of all operators with state.
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use watchfire_record::Finding;
+
+use crate::detector::StreamDetectors;
+use crate::operators::{OperatorBatch, OperatorStatistics, OverRange, StatefulOperator, Tumbling};
+use crate::plan::Operator;
+
+/// Which shard of `shards` keeps a key: the same in every worker and run.
+#[must_use]
+pub fn shard_of(key: &[u8], shards: usize) -> usize {
+    let hash = ahash::RandomState::with_seeds(0x6b65, 0x7973, 0x2062, 0x7920).hash_one(key);
+    usize::try_from(hash % shards as u64).expect("less than the number of shards")
+}
+
+/// The rows of an operator's batch by shard, ascending in each.
+#[must_use]
+pub fn split(batch: &OperatorBatch, shards: usize) -> Vec<Vec<u32>> {
+    let mut rows = vec![Vec::new(); shards];
+    let count = u32::try_from(batch.times.len()).expect("a batch has fewer than 2^32 rows");
+    for row in 0..count {
+        let shard = if shards == 1 { 0 } else { shard_of(batch.key(row), shards) };
+        rows[shard].push(row);
+    }
+    rows
+}
+
+/// The operators with state, for a share of their keys. Fed in the order of intake.
+pub struct Shard {
+    /// By stream, then detector; `None` for match.
+    operators: Vec<Vec<Option<Box<dyn StatefulOperator>>>>,
+}
+
+impl Shard {
+    /// A shard of these detectors, one entry a stream of the engine's list. With `fires_early`, findings are told before
+    /// they are final.
+    ///
+    /// # Errors
+    /// If an expression does not fit its stream, which planning rules out.
+    pub fn new(streams: &[Arc<StreamDetectors>], fires_early: bool) -> Result<Self> {
+        let operators = streams.iter().map(|stream| operators(stream, fires_early)).collect::<Result<_>>()?;
+        Ok(Self { operators })
+    }
+
+    /// Takes the chosen rows of an operator's batch.
+    pub fn feed(&mut self, stream: usize, batch: &OperatorBatch, rows: &[u32]) {
+        if let Some(operator) = &mut self.operators[stream][batch.detector] {
+            operator.feed(batch, rows);
+        }
+    }
+
+    /// Fires what can be fired before it is final. `now` in microseconds.
+    pub fn fire_early(&mut self, stream: usize, now: i64, found: &mut Vec<Finding>) {
+        self.operators[stream].iter_mut().flatten().for_each(|operator| operator.fire_early(now, found));
+    }
+
+    /// Makes final what the stream's watermark makes final.
+    pub fn advance(&mut self, stream: usize, watermark: i64, found: &mut Vec<Finding>) {
+        self.operators[stream].iter_mut().flatten().for_each(|operator| operator.advance(watermark, found));
+    }
+
+    /// What the operators of a stream count of themselves, in the order of its detectors.
+    #[must_use]
+    pub fn statistics(&self, stream: usize) -> Vec<OperatorStatistics> {
+        let of = |operator: &Option<Box<dyn StatefulOperator>>| operator.as_ref().map(|o| o.statistics());
+        self.operators[stream].iter().map(|operator| of(operator).unwrap_or_default()).collect()
+    }
+}
+
+fn operators(stream: &StreamDetectors, early: bool) -> Result<Vec<Option<Box<dyn StatefulOperator>>>> {
+    let operator = |detector| -> Result<Option<Box<dyn StatefulOperator>>> {
+        let detector: &crate::Detector = detector;
+        Ok(match detector.plan.operator {
+            Operator::Match => None,
+            Operator::OverRange { .. } => Some(Box::new(OverRange::new(detector, &stream.stream, early)?)),
+            Operator::Window { .. } => Some(Box::new(Tumbling::new(detector, early)?)),
+        })
+    };
+    stream.detectors.iter().map(operator).collect()
+}

@@ -1,0 +1,264 @@
+//! The last room: outcomes in the order of intake, findings to the sinks, positions that are done.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use watchfire_detect::operators::OperatorStatistics;
+use watchfire_finding::{RejectSink, Sink, SinkError};
+use watchfire_record::{Clock, Finding, FindingId, Partition, Reject, State};
+
+use crate::error::EngineError;
+use crate::job::{Outcome, WorkerOutcome};
+use crate::metrics::Metrics;
+
+/// Ids of final match findings that are remembered, so that a copy of a record is not told again. Older ones are forgotten first.
+pub const REMEMBERED_FINDINGS: usize = 1_000_000;
+
+/// What intake may know of delivery.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// For each partition, the offset before which everything is done: judged, and its findings acknowledged.
+    pub done: HashMap<Arc<Partition>, i64>,
+    /// All jobs before this one are done.
+    pub sequence: u64,
+}
+
+/// A job's outcomes, until all have come.
+#[derive(Default)]
+struct Collected {
+    worker: Option<WorkerOutcome>,
+    shards: usize,
+    found: Vec<Finding>,
+}
+
+/// What waits for the sinks' acknowledgement.
+struct Unacknowledged {
+    /// All findings before this count must be safe.
+    findings: u64,
+    /// All rejects before this count must be safe.
+    rejects: u64,
+    sequence: u64,
+    positions: Vec<(Arc<Partition>, i64)>,
+    bytes: usize,
+    /// Broker timestamps of the findings among them.
+    caused_at: Vec<i64>,
+}
+
+/// Delivers findings and rejects.
+pub struct Delivery {
+    shards: usize,
+    next: u64,
+    waiting: BTreeMap<u64, Collected>,
+    sinks: Vec<Box<dyn Sink>>,
+    reject_sink: Option<Box<dyn RejectSink>>,
+    /// By stream: the names of its detectors, which a reject has blinded.
+    blinded: Vec<Vec<Arc<str>>>,
+    sent: u64,
+    rejects_sent: u64,
+    unacknowledged: VecDeque<Unacknowledged>,
+    told: HashSet<FindingId>,
+    told_in_order: VecDeque<FindingId>,
+    statistics: Vec<Option<Vec<Vec<OperatorStatistics>>>>,
+    progress: Arc<Mutex<Progress>>,
+    metrics: Arc<Metrics>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What delivery is made of.
+pub struct DeliveryParts {
+    /// How many shards' outcomes each job has.
+    pub shards: usize,
+    /// Where findings go: each gets all.
+    pub sinks: Vec<Box<dyn Sink>>,
+    /// Where rejects go.
+    pub reject_sink: Option<Box<dyn RejectSink>>,
+    /// By stream: the names of its detectors.
+    pub blinded: Vec<Vec<Arc<str>>>,
+    /// Where it says what is done.
+    pub progress: Arc<Mutex<Progress>>,
+    /// Where it is counted.
+    pub metrics: Arc<Metrics>,
+    /// Tells how long a finding took.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Delivery {
+    /// A delivery that expects job 0 first.
+    #[must_use]
+    pub fn new(parts: DeliveryParts) -> Self {
+        let DeliveryParts { shards, sinks, reject_sink, blinded, progress, metrics, clock } = parts;
+        Self {
+            shards,
+            next: 0,
+            waiting: BTreeMap::new(),
+            sinks,
+            reject_sink,
+            blinded,
+            sent: 0,
+            rejects_sent: 0,
+            unacknowledged: VecDeque::new(),
+            told: HashSet::new(),
+            told_in_order: VecDeque::new(),
+            statistics: vec![None; shards],
+            progress,
+            metrics,
+            clock,
+        }
+    }
+
+    /// Takes an outcome, in any order, and delivers all whose turn it is. `wait` is called while a sink is full.
+    ///
+    /// # Errors
+    /// If a sink cannot go on, or `wait` says to give up.
+    pub fn take(&mut self, outcome: Outcome, wait: &mut dyn FnMut() -> Result<(), EngineError>) -> Result<(), EngineError> {
+        self.collect(outcome);
+        while self.waiting.get(&self.next).is_some_and(|c| c.worker.is_some() && c.shards == self.shards) {
+            let collected = self.waiting.remove(&self.next).expect("it is there");
+            self.next += 1;
+            self.deliver(collected, wait)?;
+        }
+        Ok(())
+    }
+
+    fn collect(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Worker(worker) => {
+                let collected = self.waiting.entry(worker.sequence).or_default();
+                collected.worker = Some(worker);
+            }
+            Outcome::Shard { sequence, found, shard, statistics } => {
+                let collected = self.waiting.entry(sequence).or_default();
+                collected.shards += 1;
+                collected.found.extend(found);
+                if let Some(statistics) = statistics {
+                    self.statistics[shard] = Some(statistics);
+                    self.tell_statistics();
+                }
+            }
+        }
+    }
+
+    fn tell_statistics(&self) {
+        for stream in 0..self.metrics.streams.len() {
+            let mut sums: Vec<OperatorStatistics> = Vec::new();
+            for shard in self.statistics.iter().flatten() {
+                sums.resize(shard[stream].len(), OperatorStatistics::default());
+                for (sum, one) in sums.iter_mut().zip(&shard[stream]) {
+                    sum.rows += one.rows;
+                    sum.keys += one.keys;
+                    sum.evicted += one.evicted;
+                }
+            }
+            self.metrics.operators(stream, &sums);
+        }
+    }
+
+    fn deliver(&mut self, collected: Collected, wait: &mut dyn FnMut() -> Result<(), EngineError>) -> Result<(), EngineError> {
+        let worker = collected.worker.expect("it was waited for");
+        let mut found: Vec<Finding> = worker.found.into_iter().filter(|finding| self.is_new(finding)).collect();
+        found.extend(collected.found);
+        found.iter().for_each(|finding| self.metrics.finding(finding));
+        self.send_findings(&found, wait)?;
+        self.send_rejects(&worker.rejects, worker.stream, wait)?;
+        self.unacknowledged.push_back(Unacknowledged {
+            findings: self.sent,
+            rejects: self.rejects_sent,
+            sequence: worker.sequence,
+            positions: worker.positions,
+            bytes: worker.bytes,
+            caused_at: found.iter().filter(|f| f.state == State::New || f.revision == 1).map(|f| f.caused_at).collect(),
+        });
+        Ok(())
+    }
+
+    /// Whether a match finding was not told before: copies of a record have one id.
+    fn is_new(&mut self, finding: &Finding) -> bool {
+        if !self.told.insert(finding.finding_id) {
+            self.metrics.repeated.fetch_add(1, Relaxed);
+            return false;
+        }
+        self.told_in_order.push_back(finding.finding_id);
+        if self.told_in_order.len() > REMEMBERED_FINDINGS
+            && let Some(oldest) = self.told_in_order.pop_front()
+        {
+            self.told.remove(&oldest);
+        }
+        true
+    }
+
+    fn send_findings(&mut self, found: &[Finding], wait: &mut dyn FnMut() -> Result<(), EngineError>) -> Result<(), EngineError> {
+        if found.is_empty() {
+            return Ok(());
+        }
+        for sink in &mut self.sinks {
+            until_taken(|| sink.send(found), wait)?;
+        }
+        self.sent += found.len() as u64;
+        Ok(())
+    }
+
+    fn send_rejects(
+        &mut self,
+        rejects: &[Reject],
+        stream: Option<usize>,
+        wait: &mut dyn FnMut() -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let (Some(sink), Some(stream)) = (&mut self.reject_sink, stream) else { return Ok(()) };
+        if rejects.is_empty() {
+            return Ok(());
+        }
+        let blinded = &self.blinded[stream];
+        until_taken(|| sink.send(rejects, blinded), wait)?;
+        self.rejects_sent += rejects.len() as u64;
+        Ok(())
+    }
+
+    /// Sees what the sinks have acknowledged, and returns how many bytes are no longer in flight.
+    pub fn settle(&mut self) -> usize {
+        let findings = self.sinks.iter_mut().map(|sink| sink.acknowledged()).min().unwrap_or(u64::MAX);
+        let rejects = self.reject_sink.as_mut().map_or(u64::MAX, |sink| sink.acknowledged());
+        let mut freed = 0;
+        let safe = |u: &Unacknowledged| u.findings <= findings && u.rejects <= rejects;
+        while let Some(done) = self.unacknowledged.pop_front_if(|u| safe(u)) {
+            let now = self.clock.now();
+            for caused_at in &done.caused_at {
+                self.metrics.latency(u64::try_from(now.saturating_sub(*caused_at)).unwrap_or(0));
+            }
+            self.metrics.delivered.fetch_add(done.caused_at.len() as u64, Relaxed);
+            freed += done.bytes;
+            let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            progress.done.extend(done.positions);
+            progress.sequence = done.sequence + 1;
+        }
+        freed
+    }
+
+    /// Waits until all that was sent is safe, as far as `within` goes.
+    ///
+    /// # Errors
+    /// If a sink cannot go on, or not in time.
+    pub fn flush(&mut self, within: std::time::Duration) -> Result<usize, EngineError> {
+        for sink in &mut self.sinks {
+            sink.flush(within)?;
+        }
+        if let Some(sink) = &mut self.reject_sink {
+            sink.flush(within)?;
+        }
+        Ok(self.settle())
+    }
+}
+
+/// Tries until it is taken; waits while there is no room.
+fn until_taken(
+    mut send: impl FnMut() -> Result<(), SinkError>,
+    wait: &mut dyn FnMut() -> Result<(), EngineError>,
+) -> Result<(), EngineError> {
+    loop {
+        match send() {
+            Ok(()) => return Ok(()),
+            Err(SinkError::Full { .. }) => wait()?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

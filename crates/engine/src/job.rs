@@ -1,0 +1,91 @@
+//! What goes from thread to thread. Each carries the sequence number of the job that it came from.
+
+use std::sync::Arc;
+
+use watchfire_detect::operators::{OperatorBatch, OperatorStatistics};
+use watchfire_record::{Finding, Partition, RawBatch, Reject};
+use watchfire_source::Assignment;
+
+/// One step of intake: a batch, or something that moves time.
+#[derive(Debug)]
+pub struct Job {
+    /// From 0, without a gap.
+    pub sequence: u64,
+    /// When it was taken in, microseconds.
+    pub now: i64,
+    /// What it is.
+    pub work: Work,
+}
+
+/// What a job is.
+#[derive(Debug)]
+pub enum Work {
+    /// Records to decode and judge.
+    Batch(RawBatch),
+    /// Partitions are read from now on; for files with the event time of their first record.
+    Assigned(Vec<(Assignment, Option<i64>)>),
+    /// Partitions are no longer read, or have ended.
+    Removed(Vec<Arc<Partition>>),
+    /// A partition has given all it has for now.
+    CaughtUp(Arc<Partition>),
+    /// Time passes.
+    Tick,
+    /// No record will come any more: every window closes.
+    Finish,
+}
+
+/// From a worker to a shard.
+#[derive(Debug)]
+pub struct ShardInput {
+    /// The job's.
+    pub sequence: u64,
+    /// When the job was taken in, microseconds.
+    pub now: i64,
+    /// The stream that the rows are of.
+    pub stream: usize,
+    /// An operator's batch and the shard's rows of it.
+    pub rows: Vec<(Arc<OperatorBatch>, Vec<u32>)>,
+    /// Each stream's watermark after the job, microseconds.
+    pub watermarks: Arc<[i64]>,
+}
+
+/// From workers and shards to delivery.
+#[derive(Debug)]
+pub enum Outcome {
+    /// What a worker made of a job.
+    Worker(WorkerOutcome),
+    /// What a shard made of it.
+    Shard {
+        /// The job's.
+        sequence: u64,
+        /// Early and final findings.
+        found: Vec<Finding>,
+        /// Which shard.
+        shard: usize,
+        /// What the operators count, by stream and detector; sent now and then.
+        statistics: Option<Vec<Vec<OperatorStatistics>>>,
+    },
+}
+
+/// What a worker made of a job.
+#[derive(Debug, Default)]
+pub struct WorkerOutcome {
+    /// The job's.
+    pub sequence: u64,
+    /// Findings of match detectors.
+    pub found: Vec<Finding>,
+    /// What could not be processed, with the stream's index.
+    pub rejects: Vec<Reject>,
+    /// The stream's index, for batches.
+    pub stream: Option<usize>,
+    /// For each partition of the batch, the offset after its last payload.
+    pub positions: Vec<(Arc<Partition>, i64)>,
+    /// Bytes that the job held in memory; they are given back when it is done.
+    pub bytes: usize,
+}
+
+/// What a batch costs the budget of bytes in flight.
+#[must_use]
+pub fn cost(batch: &RawBatch) -> usize {
+    batch.bytes.len() + batch.payloads.len() * size_of::<watchfire_record::Payload>() + 1024
+}

@@ -1,0 +1,237 @@
+//! The one place that knows the order.
+//!
+//! ```text
+//!             jobs               shard inputs           outcomes
+//!  intake ──(numbered)──► worker × N ──(rows)──► shard × M ──────────► delivery ──► sinks
+//!  source    one queue,   decode · stamp ·       keyed state,          in order of
+//!            any worker   match                  in order of intake    intake
+//!                            └───────────── outcomes ─────────────────►
+//! ```
+//!
+//! Queues have no length of their own: all that is between intake and the sinks' acknowledgement is bounded by one
+//! budget of bytes ([`Budget`]). A batch's bytes are taken from it when it is taken in and given back when its findings
+//! are acknowledged; while it is used up, the source is paused, and only the source's own buffers fill. Workers decode in
+//! parallel, and take turns, in the order of intake, where order matters: stamping with watermarks, and finding copies.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, Sender, unbounded};
+use watchfire_decode::Decoder;
+use watchfire_detect::identities::SecretHasher;
+use watchfire_detect::{Identities, StreamDetectors};
+use watchfire_finding::{RejectSink, Sink};
+use watchfire_record::{Clock, Partition};
+use watchfire_source::{FileSource, Source};
+
+use crate::budget::Budget;
+use crate::delivery::{Delivery, DeliveryParts, Progress};
+use crate::error::EngineError;
+use crate::intake::{self, Intake};
+use crate::job::{Job, Outcome, ShardInput};
+use crate::metrics::Metrics;
+use crate::state::StateShard;
+use crate::turn::Turn;
+use crate::watermark::StreamClock;
+use crate::worker::{Shared, Worker};
+
+/// How long what is in flight may take once a run is to end.
+const DRAIN: Duration = Duration::from_secs(8);
+
+/// What a run is made of.
+pub struct Run {
+    /// The detectors of each stream, in the order of the engine's list of streams.
+    pub streams: Vec<Arc<StreamDetectors>>,
+    /// Where records come from.
+    pub source: Box<dyn Source>,
+    /// Event time of each file's first record; empty for other sources. See [`first_times`].
+    pub first_times: HashMap<Arc<Partition>, i64>,
+    /// Whether a payload may hold several values: files do, Kafka messages do not.
+    pub several_values: bool,
+    /// Where findings go.
+    pub sinks: Vec<Box<dyn Sink>>,
+    /// Where rejects go.
+    pub reject_sink: Option<Box<dyn RejectSink>>,
+    /// Whether findings are told before they are final.
+    pub fires_early: bool,
+    /// Worker threads.
+    pub workers: usize,
+    /// Shards of state, a thread each; none are started if no detector keeps state.
+    pub shards: usize,
+    /// Bytes that may be in flight.
+    pub in_flight_bytes: usize,
+    /// A secret for hashing what comes from outside.
+    pub secret: [u64; 4],
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Where everything is counted; made by [`metrics`].
+    pub metrics: Arc<Metrics>,
+}
+
+/// Zeroed counts for these detectors.
+#[must_use]
+pub fn metrics(streams: &[Arc<StreamDetectors>]) -> Arc<Metrics> {
+    let definitions: Vec<_> = streams.iter().map(|s| s.stream.clone()).collect();
+    let name = |d: &watchfire_detect::Detector| d.info.name.clone();
+    let names: Vec<Vec<String>> = streams.iter().map(|s| s.detectors.iter().map(name).collect()).collect();
+    Arc::new(Metrics::new(&definitions, &names))
+}
+
+/// Looks at the first record of each file and sets the order in which they are read.
+///
+/// # Errors
+/// If a file cannot be read.
+pub fn first_times(
+    source: &mut FileSource,
+    streams: &[Arc<StreamDetectors>],
+) -> Result<HashMap<Arc<Partition>, i64>, EngineError> {
+    let mut times = HashMap::new();
+    for (partition, batch) in source.peek()? {
+        let stream = &streams[batch.stream];
+        let mut decoder = Decoder::new(&stream.stream, stream.stream_index, Vec::new()).allow_several(true);
+        let first = decoder.decode(batch).rows.iter().map(|row| row.event_time).min();
+        times.extend(first.map(|time| (partition, time)));
+    }
+    source.order(&times);
+    Ok(times)
+}
+
+/// Runs until bounded input is over, or `shutdown` is set: then what is in flight is finished, and no window closed.
+///
+/// # Errors
+/// If the source or a sink cannot go on.
+pub fn run(mut run: Run, shutdown: &AtomicBool, notice: &mut (dyn FnMut(&str) + Send)) -> Result<(), EngineError> {
+    let stateful = run.streams.iter().flat_map(|s| &s.detectors).any(watchfire_detect::Detector::stateful);
+    let shards = if stateful { run.shards.max(1) } else { 0 };
+    let (budget, failed) = (Budget::new(run.in_flight_bytes), AtomicBool::new(false));
+    let progress = Arc::new(Mutex::new(Progress::default()));
+    let shared = Arc::new(shared(&run, shards));
+    let hasher = SecretHasher::new(run.secret);
+    let worker = |_| Worker::new(&run.streams, &hasher, Arc::clone(&shared));
+    let workers = (0..run.workers.max(1)).map(worker).collect::<Result<Vec<_>, _>>()?;
+    let shard = |index| StateShard::new(index, &run.streams, run.fires_early);
+    let states = (0..shards).map(shard).collect::<Result<Vec<_>, _>>()?;
+    let delivery = Delivery::new(DeliveryParts {
+        shards,
+        sinks: std::mem::take(&mut run.sinks),
+        reject_sink: run.reject_sink.take(),
+        blinded: run.streams.iter().map(|s| s.detectors.iter().map(|d| d.info.name.as_str().into()).collect()).collect(),
+        progress: Arc::clone(&progress),
+        metrics: Arc::clone(&run.metrics),
+        clock: Arc::clone(&run.clock),
+    });
+    let (jobs, job_queue) = unbounded();
+    let (outcomes, outcome_queue) = unbounded();
+    let (shard_senders, shard_queues): (Vec<_>, Vec<_>) = (0..shards).map(|_| unbounded()).unzip();
+    let done = std::thread::scope(|scope| {
+        for worker in workers {
+            let (queue, senders, outcomes) = (job_queue.clone(), shard_senders.clone(), outcomes.clone());
+            let shared = Arc::clone(&shared);
+            scope.spawn(move || work(worker, &queue, &senders, &outcomes, &shared));
+        }
+        for (state, queue) in states.into_iter().zip(shard_queues) {
+            let outcomes = outcomes.clone();
+            scope.spawn(move || keep_state(state, &queue, &outcomes));
+        }
+        drop((job_queue, outcomes, shard_senders));
+        let delivering = scope.spawn(|| {
+            let result = deliver(delivery, &outcome_queue, &budget, shutdown);
+            failed.store(result.is_err(), Relaxed);
+            result
+        });
+        let intake = Intake {
+            jobs,
+            budget: &budget,
+            progress: &progress,
+            failed: &failed,
+            shutdown,
+            clock: run.clock.as_ref(),
+            metrics: &run.metrics,
+            first_times: &run.first_times,
+            notice,
+        };
+        let taken = intake::run(run.source.as_mut(), intake);
+        let delivered = delivering.join().unwrap_or_else(|_| Err(EngineError::Defect("delivery".into())));
+        taken.and(delivered)
+    });
+    let committed: Vec<_> = {
+        let progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.done.iter().map(|(partition, offset)| (Arc::clone(partition), *offset)).collect()
+    };
+    run.metrics.in_flight.store(budget.used() as u64, Relaxed);
+    let closed = run.source.close(&committed);
+    done?;
+    Ok(closed?)
+}
+
+fn shared(run: &Run, shards: usize) -> Shared {
+    Shared {
+        clocks: Turn::new(run.streams.iter().map(|s| StreamClock::new(&s.stream)).collect()),
+        identities: Turn::new(run.streams.iter().map(|_| Identities::default()).collect()),
+        shards,
+        several_values: run.several_values,
+        metrics: Arc::clone(&run.metrics),
+    }
+}
+
+/// Lets the other workers go if this one ends unexpectedly.
+struct GiveUp<'a>(&'a Shared);
+
+impl Drop for GiveUp<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.clocks.give_up();
+            self.0.identities.give_up();
+        }
+    }
+}
+
+fn work(mut worker: Worker, jobs: &Receiver<Job>, shards: &[Sender<ShardInput>], outcomes: &Sender<Outcome>, shared: &Shared) {
+    let _guard = GiveUp(shared);
+    for job in jobs {
+        let (outcome, inputs) = worker.process(job);
+        let sent = outcomes.send(Outcome::Worker(outcome)).is_ok()
+            && inputs.into_iter().zip(shards).all(|(input, shard)| shard.send(input).is_ok());
+        if !sent {
+            return;
+        }
+    }
+}
+
+fn keep_state(mut state: StateShard, inputs: &Receiver<ShardInput>, outcomes: &Sender<Outcome>) {
+    for input in inputs {
+        for outcome in state.take(input) {
+            if outcomes.send(outcome).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn deliver(
+    mut delivery: Delivery,
+    outcomes: &Receiver<Outcome>,
+    budget: &Budget,
+    shutdown: &AtomicBool,
+) -> Result<(), EngineError> {
+    use crossbeam::channel::RecvTimeoutError;
+    let pause = Duration::from_millis(10);
+    let mut waited = Duration::ZERO;
+    let mut wait_for_room = || {
+        std::thread::sleep(pause);
+        waited += if shutdown.load(Relaxed) { pause } else { Duration::ZERO };
+        if waited > DRAIN { Err(EngineError::Setting("a sink was still full when the run had to end".into())) } else { Ok(()) }
+    };
+    loop {
+        match outcomes.recv_timeout(pause) {
+            Ok(outcome) => delivery.take(outcome, &mut wait_for_room)?,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        budget.give_back(delivery.settle());
+    }
+    budget.give_back(delivery.flush(DRAIN)?);
+    Ok(())
+}
