@@ -32,12 +32,10 @@ pub(crate) fn from_text(text: &str, unit: Unit) -> Option<i64> {
 pub(crate) fn from_integer(number: i64, unit: Unit) -> Option<i64> {
     let micros = match unit {
         Unit::Milliseconds => number.checked_mul(1_000)?,
-        Unit::ByMagnitude => match number {
-            ..100_000_000_000 => number.checked_mul(1_000_000)?,
-            ..100_000_000_000_000 => number * 1_000,
-            ..100_000_000_000_000_000 => number,
-            _ => number / 1_000,
-        },
+        Unit::ByMagnitude if number < 100_000_000_000 => number.checked_mul(1_000_000)?,
+        Unit::ByMagnitude if number < 100_000_000_000_000 => number * 1_000,
+        Unit::ByMagnitude if number < 100_000_000_000_000_000 => number,
+        Unit::ByMagnitude => number / 1_000,
     };
     in_range(micros)
 }

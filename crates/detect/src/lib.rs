@@ -3,6 +3,7 @@
 //! Knows nothing of where records come from, how they are decoded, or where findings go. Read [`Detector`] first, then
 //! [`Judge`] (what a worker does with a batch) and [`Shard`] (what keeps state).
 
+pub mod compile;
 pub mod detector;
 pub mod expression;
 pub mod identities;

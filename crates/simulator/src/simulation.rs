@@ -124,7 +124,7 @@ impl Simulation {
         let estate = Estate::new(settings.seed);
         let functions = Functions::new(estate.function_names(), rate_of(StreamKind::Lambda), settings.seed);
         let mut planning = Random::new(settings.seed, 3);
-        let stretch = (BUSY / rate_of(StreamKind::CloudTrail)).max(1.0);
+        let stretch = stretch(rate_of(StreamKind::CloudTrail));
         let first_story = |story: &crate::stories::Story| {
             settings.start + (planning.unit() * story.every as f64 * stretch * SECOND as f64) as i64
         };
@@ -176,8 +176,7 @@ impl Simulation {
     }
 
     fn tell_stories(&mut self, now: i64) {
-        let rate = self.settings.rate * self.share(StreamKind::CloudTrail);
-        let stretch = (BUSY / rate).max(1.0);
+        let stretch = stretch(self.settings.rate * self.share(StreamKind::CloudTrail));
         for (number, story) in STORIES.iter().enumerate() {
             if self.stories[number] > now || self.waiting.len() > WAITING {
                 continue;
@@ -200,10 +199,10 @@ impl Simulation {
     }
 
     fn start_attack(&mut self, now: i64) {
-        let Some(kind) = self.attacks.due(&self.settings, now) else { return };
         if self.waiting.len() > WAITING {
             return;
         }
+        let Some(kind) = self.attacks.due(&self.settings, now) else { return };
         let (gap, id) = (self.gap(), self.attacks.started);
         let mut plan = Plan::new(&mut self.world, &mut self.planning, id as usize, now, gap);
         kind.carry_out(&mut plan);
@@ -304,7 +303,7 @@ impl Simulation {
     fn write_ordinary(&mut self, emit_time: i64) -> Record {
         let stream = self.some_stream();
         let typical = self.settings.disorder.typical as f64;
-        let World { estate, catalogue, functions, moments } = &mut self.world;
+        let World { estate, functions, moments, .. } = &mut self.world;
         let line = match stream {
             StreamKind::CloudTrail => return self.write_audit(emit_time),
             StreamKind::Lambda => {
@@ -316,7 +315,6 @@ impl Simulation {
                 self.clients.next(over, &estate.place, &mut self.random, moments)
             }
         };
-        let _ = catalogue;
         Record { stream, event_time: line.event_time, emit_time, json: line.json, attack: None }
     }
 
@@ -401,6 +399,11 @@ impl Attacks {
         self.next = Some(now.saturating_add(interval.max(1)));
         self.order.get(self.started as usize % self.order.len().max(1)).copied()
     }
+}
+
+/// How many times rarer stories are at a rate of audit records.
+fn stretch(rate: f64) -> f64 {
+    if rate > 0.0 { (BUSY / rate).clamp(1.0, 1_000.0) } else { 1.0 }
 }
 
 /// The mean delay of the logs that are not the audit log, microseconds; well within their lateness.

@@ -14,7 +14,7 @@ pub mod memory;
 pub use error::SourceError;
 pub use event::{Assignment, Event, Source};
 pub use files::FileSource;
+pub use kafka::KafkaSource;
 pub use kafka::embedded::EmbeddedBroker;
 pub use kafka::settings::{KafkaSettings, Security, StartFrom};
-pub use kafka::KafkaSource;
 pub use memory::MemorySource;

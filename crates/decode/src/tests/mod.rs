@@ -4,7 +4,6 @@ mod agreement;
 mod columns;
 mod envelopes;
 mod hostile;
-mod real;
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! OVER clauses with the named windows they refer to put in.
 
-use datafusion::sql::sqlparser::ast::{Ident, NamedWindowExpr, Select, WindowSpec, WindowType};
+use datafusion::sql::sqlparser::ast::{Ident, NamedWindowDefinition, NamedWindowExpr, WindowSpec, WindowType};
 
 /// Why a named window cannot be put in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,32 +16,32 @@ pub(super) enum Problem {
 /// How many windows may be built one on the other.
 const DEPTH: usize = 32;
 
-/// The OVER clause without names; `select` defines the windows.
+/// The OVER clause without names; `windows` are those that its SELECT defines.
 ///
 /// # Errors
 /// If a name is unknown, or a clause would be given twice.
-pub(super) fn resolve(over: &WindowType, select: &Select) -> Result<WindowSpec, Problem> {
+pub(super) fn resolve(over: &WindowType, windows: &[NamedWindowDefinition]) -> Result<WindowSpec, Problem> {
     match over {
-        WindowType::NamedWindow(name) => named(name, select, 0),
-        WindowType::WindowSpec(spec) => fill(spec, select, 0),
+        WindowType::NamedWindow(name) => named(name, windows, 0),
+        WindowType::WindowSpec(spec) => fill(spec, windows, 0),
     }
 }
 
-fn named(name: &Ident, select: &Select, depth: usize) -> Result<WindowSpec, Problem> {
+fn named(name: &Ident, windows: &[NamedWindowDefinition], depth: usize) -> Result<WindowSpec, Problem> {
     if depth > DEPTH {
         return Err(Problem::Circular(name.clone()));
     }
-    let definition = select.named_window.iter().find(|definition| same(&definition.0, name));
+    let definition = windows.iter().find(|definition| same(&definition.0, name));
     match definition.map(|definition| &definition.1) {
-        Some(NamedWindowExpr::NamedWindow(other)) => named(other, select, depth + 1),
-        Some(NamedWindowExpr::WindowSpec(spec)) => fill(spec, select, depth + 1),
+        Some(NamedWindowExpr::NamedWindow(other)) => named(other, windows, depth + 1),
+        Some(NamedWindowExpr::WindowSpec(spec)) => fill(spec, windows, depth + 1),
         None => Err(Problem::Unknown(name.clone())),
     }
 }
 
-fn fill(spec: &WindowSpec, select: &Select, depth: usize) -> Result<WindowSpec, Problem> {
+fn fill(spec: &WindowSpec, windows: &[NamedWindowDefinition], depth: usize) -> Result<WindowSpec, Problem> {
     let Some(name) = &spec.window_name else { return Ok(spec.clone()) };
-    let base = named(name, select, depth)?;
+    let base = named(name, windows, depth)?;
     let twice = |clause| Err(Problem::Changed(name.clone(), clause));
     if !spec.partition_by.is_empty() {
         return twice("PARTITION BY");

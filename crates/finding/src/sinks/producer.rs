@@ -24,6 +24,9 @@ const OVERHEAD: usize = 128;
 /// Microseconds before what was given back is tried again.
 const RETRY_AFTER: i64 = 1_000_000;
 
+/// How long a flush waits before what was given back is tried again.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Settings that are ours, whatever the user's say: losing nothing rests on them.
 const FIXED: [(&str, &str); 5] = [
     ("enable.idempotence", "true"),
@@ -115,13 +118,23 @@ impl TopicProducer {
     }
 
     pub(super) fn flush(&mut self, within: Duration) -> Result<(), SinkError> {
-        self.tend(true);
-        // Whether it was enough is seen by what is delivered.
-        let _ = self.producer.flush(within);
-        let waiting = self.taken - self.outbox.state().next;
-        if waiting == 0 {
-            return Ok(());
-        }
+        let deadline = self.clock.now().saturating_add(i64::try_from(within.as_micros()).unwrap_or(i64::MAX));
+        let mut left = within;
+        let waiting = loop {
+            self.tend(true);
+            // Whether it was enough is seen by what is delivered.
+            let _ = self.producer.flush(left);
+            let waiting = self.taken - self.outbox.state().next;
+            let is_given_back = !self.outbox.state().returned.is_empty();
+            if waiting == 0 {
+                return Ok(());
+            }
+            left = left.saturating_sub(PAUSE);
+            if !is_given_back || left.is_zero() || self.clock.now() >= deadline {
+                break waiting;
+            }
+            std::thread::sleep(PAUSE);
+        };
         Err(SinkError::Unfinished { sink: self.name.clone(), waiting, reason: self.outbox.trouble() })
     }
 

@@ -24,7 +24,7 @@ fn a_finding_is_a_block() {
 ▌ from    198.51.100.7, eu-west-1
 ▌ found   failures=42
 ▌ when    14:00:07 to 14:02:31, window 14:00:00 to 14:05:00 UTC
-▌ attack  T1110.001 Password Guessing (Credential Access),
+▌ attack  T1110.001 Password Guessing (Credential Access)
 ▌         T1078.004 Cloud Accounts (Initial Access)
 ▌ next    Ask the user. If it was not them: end the session, reset the password,
 ▌         ask for a second factor.

@@ -251,7 +251,8 @@ impl Actor {
             agent: if service { self.session.clone() } else { self.agent.to_string() },
             console: self.class == Class::Person && !self.agent.starts_with("aws-cli"),
             tls: !service,
-            home: self.home,
+            // All instances of a role deal with the same few things.
+            home: if self.class == Class::Instance { self.named } else { self.home },
             reach: self.class.reach(),
         }
     }

@@ -29,7 +29,6 @@ pub(crate) struct Place {
     pub accounts: Vec<String>,
     pub regions: [&'static str; 5],
     pub people: Vec<String>,
-    pub organization: String,
     pub things: Things,
 }
 
@@ -76,9 +75,7 @@ impl Estate {
         let mut people = things.named("person").to_vec();
         people.sort();
         people.dedup();
-        let mut organization = String::from("o-");
-        random.hex(&mut organization, 10);
-        let place = Place { accounts, regions: REGIONS, people, organization, things };
+        let place = Place { accounts, regions: REGIONS, people, things };
         let actors = Class::ALL.iter().map(|class| actors::of_class(*class, &place, &mut random)).collect();
         Self { place, actors }
     }

@@ -32,7 +32,10 @@ pub(super) struct Found {
 /// All files that `inputs` name, by name.
 pub(super) fn discover(inputs: &[PathBuf]) -> Result<Vec<Found>, SourceError> {
     if inputs.is_empty() {
-        return Err(SourceError::input("", "no input was named: give a file, a folder, a glob, or `-` for standard input"));
+        return Err(SourceError::input(
+            "",
+            "no input was named: give a file, a folder, a glob, or `-` for standard input",
+        ));
     }
     let mut search = Search::default();
     for input in inputs {
@@ -61,21 +64,29 @@ impl Search {
         }
         let text = input.to_string_lossy();
         if !text.contains(['*', '?', '[']) {
-            return Err(SourceError::input(input, "is not there: check the path, and the folder the program is run in"));
+            return Err(SourceError::input(
+                input,
+                "is not there: check the path, and the folder the program is run in",
+            ));
         }
         self.add_glob(input, &text)
     }
 
     fn add_glob(&mut self, input: &Path, pattern: &str) -> Result<(), SourceError> {
         let hidden = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
-        let matches = glob::glob_with(pattern, hidden)
-            .map_err(|e| SourceError::input(input, format!("is no glob: {e}; quote `*`, `?` and `[` as [*], [?] and [[]")))?;
+        let matches = glob::glob_with(pattern, hidden).map_err(|e| {
+            SourceError::input(input, format!("is no glob: {e}; quote `*`, `?` and `[` as [*], [?] and [[]"))
+        })?;
         let mut any = false;
         for path in matches {
             self.add_path(&path.map_err(|e| SourceError::input(e.path(), e.error().to_string()))?)?;
             any = true;
         }
-        if any { Ok(()) } else { Err(SourceError::input(input, "matches no file: check the pattern, and that the shell left it alone")) }
+        if any {
+            Ok(())
+        } else {
+            Err(SourceError::input(input, "matches no file: check the pattern, and that the shell left it alone"))
+        }
     }
 
     fn add_path(&mut self, path: &Path) -> Result<(), SourceError> {
@@ -136,7 +147,8 @@ impl Search {
             *counts.entry(name.clone()).or_default() += 1;
         }
         let reals: Vec<PathBuf> = self.files.keys().cloned().collect();
-        let mut taken: HashSet<String> = counts.iter().filter(|(_, n)| **n == 1).map(|(name, _)| name.clone()).collect();
+        let mut taken: HashSet<String> =
+            counts.iter().filter(|(_, n)| **n == 1).map(|(name, _)| name.clone()).collect();
         let mut found = Vec::new();
         for (real, (name, place)) in self.files {
             let name = if counts[&name] == 1 && !(self.standard && name == "-") {
@@ -198,7 +210,10 @@ mod tests {
         assert_eq!(names(&[root.to_path_buf()]), ["a.json", "b/1.json", "b/2.json"]);
         assert_eq!(names(&[root.join("b/*.json")]), ["1.json", "2.json"]);
         // Reached twice, read once, under one name whatever the order.
-        assert_eq!(names(&[root.to_path_buf(), root.join("b/1.json")]), names(&[root.join("b/1.json"), root.to_path_buf()]));
+        assert_eq!(
+            names(&[root.to_path_buf(), root.join("b/1.json")]),
+            names(&[root.join("b/1.json"), root.to_path_buf()])
+        );
         assert_eq!(names(&[root.to_path_buf(), root.join("b/1.json")]).len(), 3);
     }
 
@@ -221,7 +236,9 @@ mod tests {
     #[test]
     fn what_is_not_there_is_said() {
         let folder = tempfile::tempdir().unwrap();
-        for (input, said) in [("nothing", "is not there"), ("*.json", "matches no file"), ("", "without a file"), ("[", "is no glob")] {
+        for (input, said) in
+            [("nothing", "is not there"), ("*.json", "matches no file"), ("", "without a file"), ("[", "is no glob")]
+        {
             let error = discover(&[folder.path().join(input)]).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
         }

@@ -104,7 +104,11 @@ impl Input {
             let head = read_head(&mut file)?;
             let packing = Packing::of(&head);
             let whole = io::Cursor::new(head).chain(file);
-            if packing == Packing::None { pump(whole, true, sender) } else { pump(packing.unpack(whole)?, true, sender) }
+            if packing == Packing::None {
+                pump(whole, true, sender)
+            } else {
+                pump(packing.unpack(whole)?, true, sender)
+            }
         })
     }
 

@@ -15,7 +15,12 @@ const PEEK_BYTES: usize = 512 << 10;
 const BLOCK_BYTES: u64 = 64 << 10;
 
 /// The first payload that is a value, in a batch of its own.
-pub(super) fn first_payload(place: &Place, partition: &Arc<Partition>, stream: usize, timestamp: i64) -> Option<RawBatch> {
+pub(super) fn first_payload(
+    place: &Place,
+    partition: &Arc<Partition>,
+    stream: usize,
+    timestamp: i64,
+) -> Option<RawBatch> {
     let Place::File(path) = place else { return None };
     let mut reader = super::input::open_directly(path).ok()?;
     let (mut framer, mut bytes, mut base) = (Framer::default(), Vec::new(), 0i64);

@@ -59,7 +59,9 @@ mod tests {
         assert_eq!(opening(b"[1", false), Opening::List { length: 1, in_object: false });
         assert_eq!(opening(b"{\"Records\":[{", false), Opening::List { length: 12, in_object: true });
         assert_eq!(opening(b"{ \n\"Records\" : [", false), Opening::List { length: 16, in_object: true });
-        for other in ["{}", "{\"records\":[", "{\"Records\":{", "{\"Record\":[", "{\"a\":1,\"Records\":[", "17", "\"Records\""] {
+        for other in
+            ["{}", "{\"records\":[", "{\"Records\":{", "{\"Record\":[", "{\"a\":1,\"Records\":[", "17", "\"Records\""]
+        {
             assert_eq!(opening(other.as_bytes(), false), Opening::Other, "{other}");
         }
         for cut in 0..12 {

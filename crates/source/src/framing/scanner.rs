@@ -248,9 +248,8 @@ fn text_stop(bytes: &[u8]) -> Option<usize> {
     let (words, _) = bytes.as_chunks::<8>();
     for (i, word) in words.iter().take(NEAR).enumerate() {
         let word = u64::from_le_bytes(*word);
-        let stops = zero_bytes(word ^ repeated(b'"'))
-            | zero_bytes(word ^ repeated(b'\\'))
-            | zero_bytes(word ^ repeated(b'\n'));
+        let stops =
+            zero_bytes(word ^ repeated(b'"')) | zero_bytes(word ^ repeated(b'\\')) | zero_bytes(word ^ repeated(b'\n'));
         if stops != 0 {
             return Some(i * 8 + stops.trailing_zeros() as usize / 8);
         }
@@ -271,9 +270,44 @@ mod tests {
     fn agrees_with_serde_json_on_structure() {
         let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
         let texts = [
-            "{}", "[]", "17", "-0", "-0.5e+10", "\"x\"", "true", "false", "null", "{\"a\":[1,{\"b\":null}],\"c\":\"\\\"\"}",
-            " { \"a\" : [ ] } ", "{\"a\":1,}", "[1,]", "[1 2]", "{\"a\" 1}", "{a:1}", "01", "1.", "1e", "-", "+1", ".5",
-            "tru", "truth", "nul", "{\"a\":1", "[", "\"", "\"\\", "{1:2}", "]", "}", "{]", "[}", ",", ":", "\"a\nb\"", &deep,
+            "{}",
+            "[]",
+            "17",
+            "-0",
+            "-0.5e+10",
+            "\"x\"",
+            "true",
+            "false",
+            "null",
+            "{\"a\":[1,{\"b\":null}],\"c\":\"\\\"\"}",
+            " { \"a\" : [ ] } ",
+            "{\"a\":1,}",
+            "[1,]",
+            "[1 2]",
+            "{\"a\" 1}",
+            "{a:1}",
+            "01",
+            "1.",
+            "1e",
+            "-",
+            "+1",
+            ".5",
+            "tru",
+            "truth",
+            "nul",
+            "{\"a\":1",
+            "[",
+            "\"",
+            "\"\\",
+            "{1:2}",
+            "]",
+            "}",
+            "{]",
+            "[}",
+            ",",
+            ":",
+            "\"a\nb\"",
+            &deep,
         ];
         for text in texts {
             let wanted = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();

@@ -43,89 +43,99 @@ fn check(text: &str, wanted: &[(i64, u32, PayloadKind, &str)]) {
 
 #[test]
 fn a_line_is_a_value() {
-    check("{\"a\":1}\n{\"b\":2}\r\n {\"c\":3} \n{\"d\":4}", &[
-        (0, 0, Value, "{\"a\":1}"),
-        (8, 0, Value, "{\"b\":2}"),
-        (18, 0, Value, "{\"c\":3}"),
-        (27, 0, Value, "{\"d\":4}"),
-    ]);
+    check(
+        "{\"a\":1}\n{\"b\":2}\r\n {\"c\":3} \n{\"d\":4}",
+        &[
+            (0, 0, Value, "{\"a\":1}"),
+            (8, 0, Value, "{\"b\":2}"),
+            (18, 0, Value, "{\"c\":3}"),
+            (27, 0, Value, "{\"d\":4}"),
+        ],
+    );
 }
 
 #[test]
 fn blank_lines_are_counted_and_a_mark_is_dropped() {
-    check("\u{feff}\n{\"a\":1}\n\n \t\n{}\n  ", &[
-        (3, 0, Empty, ""),
-        (4, 0, Value, "{\"a\":1}"),
-        (12, 0, Empty, ""),
-        (13, 0, Empty, ""),
-        (16, 0, Value, "{}"),
-        (19, 0, Empty, ""),
-    ]);
+    check(
+        "\u{feff}\n{\"a\":1}\n\n \t\n{}\n  ",
+        &[
+            (3, 0, Empty, ""),
+            (4, 0, Value, "{\"a\":1}"),
+            (12, 0, Empty, ""),
+            (13, 0, Empty, ""),
+            (16, 0, Value, "{}"),
+            (19, 0, Empty, ""),
+        ],
+    );
     check("", &[]);
     check("\n", &[(0, 0, Empty, "")]);
 }
 
 #[test]
 fn a_line_is_left_to_the_decoder_once_the_file_is_one_of_lines() {
-    check("{}\n{\"a\":1} {\"b\":2}\n{\"a\":{\"b\":1}\n", &[
-        (0, 0, Value, "{}"),
-        (3, 0, Value, "{\"a\":1} {\"b\":2}"),
-        (19, 0, Value, "{\"a\":{\"b\":1}"),
-    ]);
+    check(
+        "{}\n{\"a\":1} {\"b\":2}\n{\"a\":{\"b\":1}\n",
+        &[(0, 0, Value, "{}"), (3, 0, Value, "{\"a\":1} {\"b\":2}"), (19, 0, Value, "{\"a\":{\"b\":1}")],
+    );
 }
 
 #[test]
 fn values_that_share_lines_or_span_them_are_scanned() {
-    check("{\"a\":1} {\"b\":2}{\"c\":\n3}\n17 \"x\"\n", &[
-        (0, 0, Value, "{\"a\":1}"),
-        (8, 0, Value, "{\"b\":2}"),
-        (15, 0, Value, "{\"c\":\n3}"),
-        (24, 0, Value, "17"),
-        (27, 0, Value, "\"x\""),
-    ]);
-    check("{\n  \"a\": 1\n}\n{\n  \"b\": [\n {}\n ]\n}\n{\"c\":3}\n", &[
-        (0, 0, Value, "{\n  \"a\": 1\n}"),
-        (13, 0, Value, "{\n  \"b\": [\n {}\n ]\n}"),
-        (33, 0, Value, "{\"c\":3}"),
-    ]);
+    check(
+        "{\"a\":1} {\"b\":2}{\"c\":\n3}\n17 \"x\"\n",
+        &[
+            (0, 0, Value, "{\"a\":1}"),
+            (8, 0, Value, "{\"b\":2}"),
+            (15, 0, Value, "{\"c\":\n3}"),
+            (24, 0, Value, "17"),
+            (27, 0, Value, "\"x\""),
+        ],
+    );
+    check(
+        "{\n  \"a\": 1\n}\n{\n  \"b\": [\n {}\n ]\n}\n{\"c\":3}\n",
+        &[(0, 0, Value, "{\n  \"a\": 1\n}"), (13, 0, Value, "{\n  \"b\": [\n {}\n ]\n}"), (33, 0, Value, "{\"c\":3}")],
+    );
 }
 
 #[test]
 fn after_a_broken_value_the_next_line_counts() {
-    check("{\"a\":\"x\n{\"b\":1}\n{\"c\":\n{\"d\":4}\n{\"e\":5}\n", &[
-        (0, 0, Broken, "{\"a\":\"x"),
-        (8, 0, Value, "{\"b\":1}"),
-        (16, 0, Broken, "{\"c\":"),
-        (22, 0, Value, "{\"d\":4}"),
-        (30, 0, Value, "{\"e\":5}"),
-    ]);
-    check("plain words\n{\"a\":1} trailing\n{\"b\":2", &[
-        (0, 0, Broken, "plain words"),
-        (12, 0, Value, "{\"a\":1}"),
-        (20, 0, Broken, "trailing"),
-        (29, 0, Broken, "{\"b\":2"),
-    ]);
+    check(
+        "{\"a\":\"x\n{\"b\":1}\n{\"c\":\n{\"d\":4}\n{\"e\":5}\n",
+        &[
+            (0, 0, Broken, "{\"a\":\"x"),
+            (8, 0, Value, "{\"b\":1}"),
+            (16, 0, Broken, "{\"c\":"),
+            (22, 0, Value, "{\"d\":4}"),
+            (30, 0, Value, "{\"e\":5}"),
+        ],
+    );
+    check(
+        "plain words\n{\"a\":1} trailing\n{\"b\":2",
+        &[
+            (0, 0, Broken, "plain words"),
+            (12, 0, Value, "{\"a\":1}"),
+            (20, 0, Broken, "trailing"),
+            (29, 0, Broken, "{\"b\":2"),
+        ],
+    );
 }
 
 #[test]
 fn envelopes_are_taken_apart() {
-    check("{\"Records\":[{\"a\":1}, {\"b\":2}\n,3],\"more\":{}}\n{\"c\":3}\n", &[
-        (0, 0, Value, "{\"a\":1}"),
-        (0, 1, Value, "{\"b\":2}"),
-        (0, 2, Value, "3"),
-        (45, 0, Value, "{\"c\":3}"),
-    ]);
+    check(
+        "{\"Records\":[{\"a\":1}, {\"b\":2}\n,3],\"more\":{}}\n{\"c\":3}\n",
+        &[(0, 0, Value, "{\"a\":1}"), (0, 1, Value, "{\"b\":2}"), (0, 2, Value, "3"), (44, 0, Value, "{\"c\":3}")],
+    );
     check(" [\n {\"a\":1},\n {\"b\":2}\n]\n", &[(1, 0, Value, "{\"a\":1}"), (1, 1, Value, "{\"b\":2}")]);
     check("[] {\"Records\": [ ]}", &[(0, 0, Empty, ""), (3, 0, Empty, "")]);
 }
 
 #[test]
 fn a_broken_envelope_keeps_what_it_gave() {
-    check("[{\"a\":1},{\"b\":x},{}]\n{\"c\":3}\n", &[
-        (0, 0, Value, "{\"a\":1}"),
-        (0, 1, Broken, "{\"b\":x},{}]"),
-        (21, 0, Value, "{\"c\":3}"),
-    ]);
+    check(
+        "[{\"a\":1},{\"b\":x},{}]\n{\"c\":3}\n",
+        &[(0, 0, Value, "{\"a\":1}"), (0, 1, Broken, "{\"b\":x},{}]"), (21, 0, Value, "{\"c\":3}")],
+    );
     check("[{} {}]\n{}", &[(0, 0, Value, "{}"), (0, 1, Broken, "{}]"), (8, 0, Value, "{}")]);
     check("[{},]\n{}", &[(0, 0, Value, "{}"), (0, 1, Broken, "]"), (6, 0, Value, "{}")]);
     check("{\"Records\":[{}], oops}\n", &[(0, 0, Value, "{}"), (0, 1, Broken, ", oops}")]);
@@ -140,12 +150,15 @@ fn what_is_too_large_is_rejected_with_its_beginning() {
     let payloads = frame(text.as_bytes(), &[1 << 20], 100);
     let kinds: Vec<_> = payloads.iter().map(|p| (p.0, p.2, p.3.len())).collect();
     let second = long.len() as i64 + 1;
-    assert_eq!(kinds, [
-        (0, TooLarge, REJECT_BYTES),
-        (second, Value, 2),
-        (second + 3, TooLarge, REJECT_BYTES),
-        (second * 2 + 3, Value, 2),
-    ]);
+    assert_eq!(
+        kinds,
+        [
+            (0, TooLarge, REJECT_BYTES),
+            (second, Value, 2),
+            (second + 3, TooLarge, REJECT_BYTES),
+            (second * 2 + 3, Value, 2),
+        ]
+    );
 
     let envelope = format!("{{\"Records\":[{{}},{long},{{}}]}}\n{{}}");
     let payloads = frame(envelope.as_bytes(), &[1 << 20], 100);

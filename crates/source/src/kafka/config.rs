@@ -80,7 +80,10 @@ pub(super) fn client_config(settings: &KafkaSettings) -> Result<ClientConfig, So
             config.set("partition.assignment.strategy", "cooperative-sticky");
         }
         _ if config.get("group.instance.id").is_some() => {
-            return Err(refused("group.instance.id", "needs `group.protocol` = \"classic\": with the newer protocol a restarted process is locked out until its session ends"));
+            return Err(refused(
+                "group.instance.id",
+                "needs `group.protocol` = \"classic\": with the newer protocol a restarted process is locked out until its session ends",
+            ));
         }
         _ => {}
     }
@@ -94,13 +97,22 @@ fn refused(name: &str, why: &str) -> SourceError {
 
 fn check_raw(name: &str, value: &str) -> Result<(), SourceError> {
     if let Some((_, fixed, why)) = FIXED.iter().find(|(n, _, _)| *n == name) {
-        return if *fixed == value { Ok(()) } else { Err(refused(name, &format!("stays `{fixed}`: {why}; remove it"))) };
+        return if *fixed == value {
+            Ok(())
+        } else {
+            Err(refused(name, &format!("stays `{fixed}`: {why}; remove it")))
+        };
     }
     if let Some((_, setting)) = ELSEWHERE.iter().find(|(n, _)| *n == name) {
         return Err(refused(name, &format!("has a setting of its own: use {setting}")));
     }
     if SECRET.contains(&name) {
-        return Err(refused(name, &format!("holds a secret, which has no place in settings: use kafka.security.password_file, key_file, or the environment variable {PASSWORD_VARIABLE}")));
+        return Err(refused(
+            name,
+            &format!(
+                "holds a secret, which has no place in settings: use kafka.security.password_file, key_file, or the environment variable {PASSWORD_VARIABLE}"
+            ),
+        ));
     }
     if name == "partition.assignment.strategy" && value != "cooperative-sticky" {
         return Err(refused(name, "is always cooperative-sticky: others stop all members at each change"));
@@ -161,10 +173,14 @@ fn check_features(config: &ClientConfig, security: &Security) -> Result<(), Sour
     let scram = security.protocol.signs_in() && security.mechanism != Mechanism::Plain;
     if (security.protocol.encrypts() || scram) && !cfg!(feature = "tls") {
         let what = if scram { "kafka.security.mechanism" } else { "kafka.security.protocol" };
-        return Err(SourceError::setting(what, "this program was built without TLS and SCRAM: build it with --features tls"));
+        return Err(SourceError::setting(
+            what,
+            "this program was built without TLS and SCRAM: build it with --features tls",
+        ));
     }
     let native = config.create_native_config().map_err(|e| wrong_property(&e))?;
-    let features = native.get("builtin.features").map_err(|e| SourceError::kafka("ask for the client's features", e))?;
+    let features =
+        native.get("builtin.features").map_err(|e| SourceError::kafka("ask for the client's features", e))?;
     let mut needed = vec!["gzip", "snappy", "lz4", "zstd"];
     if scram {
         needed.push("sasl_scram");
@@ -198,7 +214,10 @@ mod tests {
     use super::*;
 
     fn with_raw(name: &str, value: &str) -> Result<ClientConfig, SourceError> {
-        client_config(&KafkaSettings { raw: [(name.to_string(), value.to_string())].into(), ..KafkaSettings::default() })
+        client_config(&KafkaSettings {
+            raw: [(name.to_string(), value.to_string())].into(),
+            ..KafkaSettings::default()
+        })
     }
 
     #[test]

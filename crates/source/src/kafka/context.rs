@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use serde::Deserialize;
@@ -62,9 +62,6 @@ pub(super) struct Happened {
     /// Errors with the client's words on them.
     pub(super) problems: VecDeque<(RDKafkaErrorCode, String)>,
     pub(super) statistics: Option<Statistics>,
-    /// How many commits were answered, and the last refusal.
-    pub(super) commits: u64,
-    pub(super) commit_error: Option<KafkaError>,
     /// The client is being closed: partitions are given up at once.
     pub(super) closing: bool,
 }
@@ -120,11 +117,5 @@ impl ConsumerContext for Context {
             let lost = consumer.assignment_lost();
             happened.rebalances.push_back(Rebalance::Revoke { partitions: partitions.clone(), lost });
         }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        let mut happened = self.happened();
-        happened.commits += 1;
-        happened.commit_error = result.err();
     }
 }

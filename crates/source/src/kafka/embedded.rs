@@ -33,7 +33,8 @@ impl EmbeddedBroker {
         let (commands, receiver) = mpsc::channel();
         let (started, start) = mpsc::channel();
         // The cluster cannot be moved between threads, so it gets one of its own.
-        let thread = std::thread::Builder::new().name("watchfire-broker".into()).spawn(move || serve(&started, &receiver));
+        let thread =
+            std::thread::Builder::new().name("watchfire-broker".into()).spawn(move || serve(&started, &receiver));
         let thread = thread.map_err(|error| SourceError::System { doing: "start the embedded broker", error })?;
         let failed = |reason: String| SourceError::kafka("start the embedded broker", reason);
         let brokers = start.recv().map_err(|e| failed(e.to_string()))?.map_err(failed)?;

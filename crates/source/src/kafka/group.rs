@@ -19,7 +19,6 @@ use crate::event::{Assignment, Event};
 /// How long a commit that is waited for, and leaving the group, may take. Longer: records since the last commit are
 /// read again by whoever comes next.
 const LEAVE_WITHIN: Duration = Duration::from_secs(4);
-const SLICE: Duration = Duration::from_millis(20);
 
 /// Partitions that the engine still works on before they are given up.
 #[derive(Debug)]
@@ -103,7 +102,8 @@ impl KafkaSource {
         if !release.lost
             && let Err(reason) = self.commit_and_wait(done)
         {
-            let text = format!("the last commit before a hand-over did not arrive ({reason}): some records are read again");
+            let text =
+                format!("the last commit before a hand-over did not arrive ({reason}): some records are read again");
             self.events.push_back(Event::Notice(text));
         }
         self.unassign(&release);
@@ -140,15 +140,15 @@ impl KafkaSource {
         self.send_commit(&changed);
     }
 
-    fn send_commit(&mut self, offsets: &[(Key, i64)]) {
+    fn send_commit(&self, offsets: &[(Key, i64)]) {
         let Some(consumer) = self.consumer.as_ref().filter(|_| !offsets.is_empty()) else { return };
-        match offsets::list(offsets).and_then(|list| consumer.commit(&list, CommitMode::Async)) {
-            Ok(()) => self.commits_sent += 1,
-            Err(error) => tracing::debug!(%error, "commit"),
+        let sent = offsets::list(offsets).and_then(|list| consumer.commit(&list, CommitMode::Async));
+        if let Err(error) = sent {
+            tracing::debug!(%error, "commit");
         }
     }
 
-    /// Commits and waits until it is answered. Messages that come meanwhile are taken as always.
+    /// Commits and waits until it is answered.
     pub(super) fn commit_and_wait(&mut self, done: &[(Arc<Partition>, i64)]) -> Result<(), String> {
         let known = done.iter().filter(|(p, _)| self.partitions.told(&p.topic, p.number).is_some());
         let offsets: Vec<(Key, i64)> = known.map(|(p, offset)| ((p.topic.to_string(), p.number), *offset)).collect();
@@ -160,25 +160,11 @@ impl KafkaSource {
                 entry.committed = *offset;
             }
         }
-        let sent = self.commits_sent;
-        self.send_commit(&offsets);
-        if self.commits_sent == sent {
-            return Err("the client refused it".into());
-        }
-        let mut waits = 0u32;
-        while SLICE * waits < LEAVE_WITHIN {
-            {
-                let Some(consumer) = &self.consumer else { return Err("there is no client".into()) };
-                let mut happened = consumer.context().happened();
-                if happened.commits >= self.commits_sent {
-                    return happened.commit_error.take().map_or(Ok(()), |error| Err(error.to_string()));
-                }
-            }
-            if !self.take_one(SLICE) {
-                waits += 1;
-            }
-        }
-        Err(format!("no answer within {} s {} {}", LEAVE_WITHIN.as_secs(), self.commits_sent, self.consumer.as_ref().unwrap().context().happened().commits))
+        let Some(consumer) = self.consumer.clone() else { return Err("there is no client".into()) };
+        let list = offsets::list(&offsets).map_err(|error| error.to_string())?;
+        // Without a broker the client waits for a minute: on a thread of its own, that is its own affair.
+        within_time("watchfire-commit", move || consumer.commit(&list, CommitMode::Sync))?
+            .map_err(|error| error.to_string())
     }
 
     /// The client is beyond help: what it had is lost, and it is made anew.
@@ -189,7 +175,8 @@ impl KafkaSource {
         let fatal = self.consumer.as_ref().and_then(|consumer| consumer.client().fatal_error());
         let (code, reason) = fatal.unwrap_or((Code::Fatal, "fatal error".into()));
         if matches!(code, Code::UnsupportedVersion | Code::UnsupportedFeature) {
-            let reason = format!("{reason}. The brokers are older than Kafka 4: set kafka.raw.\"group.protocol\" = \"classic\"");
+            let reason =
+                format!("{reason}. The brokers are older than Kafka 4: set kafka.raw.\"group.protocol\" = \"classic\"");
             return Err(SourceError::kafka("join the group", reason));
         }
         self.broken = true;
@@ -213,8 +200,8 @@ impl KafkaSource {
             leave(consumer);
         }
         std::thread::sleep(wait.min(Duration::from_millis(500)));
-        (self.to_assign, self.commits_sent, self.pause.by_client) = (None, 0, false);
-        self.consumer = Some(self.subscribe()?);
+        (self.to_assign, self.pause.by_client) = (None, false);
+        self.consumer = Some(Arc::new(self.subscribe()?));
         self.broken = false;
         Ok(())
     }
@@ -236,7 +223,7 @@ impl KafkaSource {
 }
 
 /// Leaves the group. Without a broker that takes its time: it is not waited for beyond some seconds.
-pub(super) fn leave(consumer: BaseConsumer<Context>) {
+pub(super) fn leave(consumer: Arc<BaseConsumer<Context>>) {
     let pending = {
         let mut happened = consumer.context().happened();
         happened.closing = true;
@@ -249,12 +236,16 @@ pub(super) fn leave(consumer: BaseConsumer<Context>) {
             Rebalance::Revoke { partitions, .. } => consumer.incremental_unassign(&partitions),
         };
     }
-    let (left, wait) = mpsc::channel();
-    let leaving = std::thread::Builder::new().name("watchfire-leave".into()).spawn(move || {
-        drop(consumer);
-        let _ = left.send(());
-    });
-    if leaving.is_ok() {
-        let _ = wait.recv_timeout(LEAVE_WITHIN);
+    if let Err(reason) = within_time("watchfire-leave", move || drop(consumer)) {
+        tracing::debug!(reason, "leaving the group");
     }
+}
+
+/// Does `work` on a thread of its own and waits for it as long as leaving may take.
+fn within_time<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    let (done, wait) = mpsc::channel();
+    // Nobody may be waiting any more.
+    let run = move || drop(done.send(work()));
+    std::thread::Builder::new().name(name.into()).spawn(run).map_err(|error| error.to_string())?;
+    wait.recv_timeout(LEAVE_WITHIN).map_err(|_| format!("no answer within {} s", LEAVE_WITHIN.as_secs()))
 }

@@ -110,10 +110,14 @@ impl Health {
 fn explain(code: Code, reason: &str) -> String {
     match code {
         Code::TopicAuthorizationFailed => {
-            format!("Kafka does not let us read: {reason}. Grant the user Read and Describe on the topic; it is tried again")
+            format!(
+                "Kafka does not let us read: {reason}. Grant the user Read and Describe on the topic; it is tried again"
+            )
         }
         Code::GroupAuthorizationFailed => {
-            format!("Kafka does not let us join the group: {reason}. Grant the user Read on the group; it is tried again")
+            format!(
+                "Kafka does not let us join the group: {reason}. Grant the user Read on the group; it is tried again"
+            )
         }
         Code::PollExceeded => format!(
             "partitions were taken from us, since nothing was taken in for too long ({reason}): a sink that is down, or \

@@ -52,7 +52,7 @@ pub struct KafkaSource {
     clock: Arc<dyn Clock>,
     /// Topic and stream.
     topics: Vec<(String, usize)>,
-    consumer: Option<BaseConsumer<Context>>,
+    consumer: Option<Arc<BaseConsumer<Context>>>,
     partitions: Partitions,
     builders: Builders,
     events: VecDeque<Event>,
@@ -62,7 +62,6 @@ pub struct KafkaSource {
     /// Assigned, but where to start could not be told yet.
     to_assign: Option<TopicPartitionList>,
     to_release: Option<Release>,
-    commits_sent: u64,
     /// The client had a fatal error and is to be made anew.
     broken: bool,
     pause: Pause,
@@ -91,7 +90,11 @@ impl KafkaSource {
     ///
     /// # Errors
     /// If a setting cannot be followed.
-    pub fn connect(settings: &KafkaSettings, topics: &[(String, usize)], clock: Arc<dyn Clock>) -> Result<Self, SourceError> {
+    pub fn connect(
+        settings: &KafkaSettings,
+        topics: &[(String, usize)],
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SourceError> {
         if topics.is_empty() {
             return Err(SourceError::setting("streams", "no topic is read: declare a stream with a topic"));
         }
@@ -112,11 +115,10 @@ impl KafkaSource {
             known_topics: Topics::new(topics.iter().map(|(name, _)| name.clone()), now),
             to_assign: None,
             to_release: None,
-            commits_sent: 0,
             broken: false,
             pause: Pause::default(),
         };
-        source.consumer = Some(source.subscribe()?);
+        source.consumer = Some(Arc::new(source.subscribe()?));
         Ok(source)
     }
 

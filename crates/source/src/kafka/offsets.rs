@@ -175,7 +175,8 @@ mod tests {
 
     #[test]
     fn the_start_is_a_number_in_range() {
-        let known = Known { committed: None, low: 10, high: 90, end_at_first_sight: Some(50), at_time: None, told: None };
+        let known =
+            Known { committed: None, low: 10, high: 90, end_at_first_sight: Some(50), at_time: None, told: None };
         let with = |committed| Known { committed: Some(committed), ..known };
         let later = Known { end_at_first_sight: None, ..known };
         let cases = [

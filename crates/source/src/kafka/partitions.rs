@@ -172,7 +172,12 @@ impl Builders {
     }
 
     /// Copies a message into its stream's batch.
-    pub(super) fn take(&mut self, message: &BorrowedMessage<'_>, partitions: &mut Partitions, clock: &dyn Clock) -> Taken {
+    pub(super) fn take(
+        &mut self,
+        message: &BorrowedMessage<'_>,
+        partitions: &mut Partitions,
+        clock: &dyn Clock,
+    ) -> Taken {
         let Some(entry) = partitions.get_mut(message.topic(), message.partition()).filter(|e| e.active) else {
             return Taken::NotOurs;
         };

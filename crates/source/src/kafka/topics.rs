@@ -41,7 +41,9 @@ impl Topics {
         self.missing.retain_mut(|(topic, told)| match partition_count(consumer, topic) {
             Ok(0) => {
                 if !std::mem::replace(told, true) {
-                    notices.push(format!("topic `{topic}` is not there: create it, or correct the stream's topic; it is waited for"));
+                    notices.push(format!(
+                        "topic `{topic}` is not there: create it, or correct the stream's topic; it is waited for"
+                    ));
                 }
                 true
             }
@@ -63,7 +65,10 @@ impl Topics {
         for (topic, count) in &mut self.counts {
             let Ok(now) = partition_count(consumer, topic) else { continue };
             if now > *count {
-                notices.push(format!("topic `{topic}` has {now} partitions now; the {} new ones are read from their beginning", now - *count));
+                notices.push(format!(
+                    "topic `{topic}` has {now} partitions now; the {} new ones are read from their beginning",
+                    now - *count
+                ));
             }
             *count = now.max(*count);
         }
@@ -71,7 +76,9 @@ impl Topics {
         let share = (ours, all);
         if share != self.share {
             if ours < all && ours > 0 {
-                notices.push(format!("this process reads {ours} of {all} partitions; other members of group `{group}` have the rest"));
+                notices.push(format!(
+                    "this process reads {ours} of {all} partitions; other members of group `{group}` have the rest"
+                ));
             } else if ours == all && self.share.0 > 0 && self.share.0 < self.share.1 {
                 notices.push(format!("this process reads all {all} partitions of group `{group}` now"));
             }

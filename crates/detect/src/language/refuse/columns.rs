@@ -125,7 +125,7 @@ impl Checker<'_> {
     }
 
     fn ident_span(&self, name: &Ident) -> Range<usize> {
-        self.parsed.source.range(name.span()).unwrap_or_else(|| self.parsed.first_token())
+        self.parsed.source.range(name.span).unwrap_or_else(|| self.parsed.first_token())
     }
 
     fn too_early(&mut self, name: &Ident, place: Place, span: Range<usize>) {

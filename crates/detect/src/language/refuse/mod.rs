@@ -108,6 +108,3 @@ impl Checker<'_> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

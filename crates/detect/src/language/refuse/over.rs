@@ -70,7 +70,7 @@ impl Checker<'_> {
     }
 
     fn resolved(&mut self, function: &Function, over: &WindowType, context: Context<'_>) -> Option<WindowSpec> {
-        let problem = match windows::resolve(over, context.select) {
+        let problem = match windows::resolve(over, &context.select.named_window) {
             Ok(spec) => return Some(spec),
             Err(problem) => problem,
         };

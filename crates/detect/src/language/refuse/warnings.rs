@@ -64,7 +64,7 @@ impl Checker<'_> {
             keys.extend(exprs.iter().map(|expr| meaning(expr, select)).filter(|expr| !is_tumble(expr)).cloned());
         }
         for_each_call(select, |function| {
-            if let Some(Ok(spec)) = function.over.as_ref().map(|over| windows::resolve(over, select)) {
+            if let Some(Ok(spec)) = function.over.as_ref().map(|over| windows::resolve(over, &select.named_window)) {
                 keys.extend(spec.partition_by);
             }
         });

@@ -1,0 +1,247 @@
+//! `rules explain`: what a detector reads, what it keeps in memory, and when it fires, in words.
+
+use std::path::{Path, PathBuf};
+
+use watchfire_engine::detect::language::nearest;
+use watchfire_engine::detect::plan::{Aggregate, AggregateKind, Operator};
+use watchfire_engine::detect::{Detector, StreamDetectors};
+use watchfire_engine::finding::escape;
+use watchfire_record::{Stream, duration, limits};
+
+use super::rules_list::operator;
+use crate::arguments::Explain;
+use crate::failure::Failure;
+use crate::rules::Rules;
+use crate::screen::{Screen, numbers, paint};
+use crate::settings::Settings;
+
+/// Columns that labels take.
+const LABEL: usize = 12;
+
+/// Prints what there is to know of a detector.
+///
+/// # Errors
+/// If there is none of that name, or it is wrong.
+pub fn run(options: &Explain, settings: &Settings, screen: &Screen) -> Result<(), Failure> {
+    let is_path = Path::new(&options.what).exists();
+    let paths = if is_path { vec![PathBuf::from(&options.what)] } else { settings.rules.clone() };
+    let mut rules = Rules::load(&paths, &settings.streams);
+    if !is_path {
+        let file = rules.files.iter().find(|file| file.name == options.what);
+        let file = file.cloned().ok_or_else(|| unknown(&options.what, &rules))?;
+        rules = Rules::compile(vec![file], &settings.streams);
+    }
+    let rules = rules.or_say(screen)?;
+    for (index, detector) in rules.detectors.iter().enumerate() {
+        let stream = &settings.streams[detector.plan.stream];
+        let gap = if index > 0 { "\n" } else { "" };
+        screen.print(&format!("{gap}{}", explain(detector, stream, screen)))?;
+    }
+    Ok(())
+}
+
+fn unknown(name: &str, rules: &Rules) -> Failure {
+    let hint = match nearest(name, rules.files.iter().map(|file| file.name.as_str())) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`watchfire rules list` shows what there is; a path works too".to_owned(),
+    };
+    Failure::Setting(format!("there is no detector `{name}`: {hint}"))
+}
+
+/// Lines with a label each.
+struct Lines<'a> {
+    screen: &'a Screen,
+    text: String,
+}
+
+impl Lines<'_> {
+    fn add(&mut self, label: &str, text: &str) {
+        let room = self.screen.width().clamp(40, 120) - LABEL;
+        for (index, line) in wrap(&escape(text), room).into_iter().enumerate() {
+            let label = format!("{:<LABEL$}", if index == 0 { label } else { "" });
+            self.text += &format!("{}{line}\n", paint(self.screen.colour(), "2", &label));
+        }
+    }
+
+    fn each(&mut self, label: &str, texts: impl IntoIterator<Item = String>) {
+        for (index, text) in texts.into_iter().enumerate() {
+            self.add(if index == 0 { label } else { "" }, &text);
+        }
+    }
+}
+
+fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is a first line");
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > columns {
+            lines.push(word.to_owned());
+        } else {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+fn explain(detector: &Detector, stream: &Stream, screen: &Screen) -> String {
+    let info = &detector.info;
+    let mut lines = Lines { screen, text: format!("{}\n", paint(screen.colour(), "1", &info.name)) };
+    lines.add("title", &info.title);
+    lines.add("severity", info.severity.name());
+    if !info.attack.is_empty() {
+        lines.add("ATT&CK", &info.attack.join(", "));
+    }
+    lines.add("about", &info.about);
+    lines.each("noise", info.noise.clone());
+    lines.each("response", info.response.clone());
+    lines.add("version", &info.version);
+    let plan = &detector.plan;
+    lines.add("stream", &format!("{} (topic {})", stream.name, stream.topic));
+    lines.add("operator", operator(detector));
+    let predicates = plan.predicates.iter().map(|part| plain(&part.to_string()));
+    lines.each("where", or_none(predicates.collect(), "every record"));
+    lines.each("keys", plan.keys.iter().map(|(name, expr)| named(name, &plain(&expr.to_string()))));
+    lines.each("keys", detector.key.iter().cloned());
+    lines.each("counts", plan.operator.aggregates().iter().enumerate().map(|(index, a)| aggregate(index, a)));
+    if let Operator::Window { size, .. } = plan.operator {
+        lines.add("window", &format!("tumbling, {}, aligned to the epoch in UTC", duration::format(size)));
+    }
+    lines.each("having", plan.having.iter().map(|part| plain(&part.to_string())));
+    lines.add("finds", &plan.outputs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "));
+    lines.add("decodes", &decoded(detector, stream));
+    lines.add("keeps", &state(detector, stream));
+    lines.add("fires", &fires(detector, stream));
+    if let Some(suppress) = info.suppress {
+        lines.add("alerts", &format!("further findings with the same keys within {} join the first one's alert", duration::format(suppress)));
+    }
+    lines.text
+}
+
+fn or_none(texts: Vec<String>, none: &str) -> Vec<String> {
+    if texts.is_empty() { vec![none.to_owned()] } else { texts }
+}
+
+fn named(name: &str, expression: &str) -> String {
+    if expression == name { name.to_owned() } else { format!("{name} = {expression}") }
+}
+
+fn aggregate(index: usize, aggregate: &Aggregate) -> String {
+    let argument = aggregate.argument.as_ref().map_or("*".to_owned(), |argument| plain(&argument.to_string()));
+    let function = match aggregate.kind {
+        AggregateKind::Count => format!("count({argument})"),
+        AggregateKind::CountDistinct => format!("count(DISTINCT {argument})"),
+    };
+    let filter = aggregate.filter.as_ref().map_or(String::new(), |f| format!(" of rows with {}", plain(&f.to_string())));
+    let range = match aggregate.frame {
+        (0, 0) => String::new(),
+        (from, 0) => format!(", from {} before a record up to it", duration::format(from)),
+        (from, to) => format!(", from {} to {} before a record", duration::format(from), duration::format(to)),
+    };
+    format!("#{index}: {function}{filter}{range}")
+}
+
+fn decoded(detector: &Detector, stream: &Stream) -> String {
+    let all = StreamDetectors::new(stream.clone(), 0, vec![detector.clone()]);
+    let names: Vec<String> = all.decoded.iter().map(watchfire_record::ColumnRequest::name).collect();
+    let of_each = if names.is_empty() { "of each record its time alone".into() } else { format!("of each record {}", names.join(", ")) };
+    if detector.stateful() {
+        return of_each;
+    }
+    let more: Vec<String> = detector.row_columns(stream).iter().map(watchfire_record::ColumnRequest::name).filter(|name| !names.contains(name)).collect();
+    if more.is_empty() { of_each } else { format!("{of_each}; of those found also {}", more.join(", ")) }
+}
+
+fn state(detector: &Detector, stream: &Stream) -> String {
+    let lateness = duration::format(stream.lateness);
+    match &detector.plan.operator {
+        Operator::Match => "nothing: each record is judged by itself".into(),
+        Operator::OverRange { aggregates } => {
+            let range = aggregates.iter().map(|a| a.frame.0).max().unwrap_or(0);
+            format!(
+                "per key the times (and values counted) of its records within {}, and {lateness} more for late ones; at most {} keys a shard, {} rows a key",
+                duration::format(range),
+                numbers::count(limits::KEYS as u64),
+                numbers::count(limits::BUFFERED_ROWS as u64),
+            )
+        }
+        Operator::Window { size, aggregates } => {
+            let distinct = aggregates.iter().any(|a| a.kind == AggregateKind::CountDistinct);
+            let values = if distinct { format!(", at most {} values of each distinct count", numbers::count(limits::DISTINCT_VALUES as u64)) } else { String::new() };
+            format!(
+                "per key and open window its counts{values}; windows stay open for their {} and {lateness} more for late records; at most {} keys a shard",
+                duration::format(*size),
+                numbers::count(limits::KEYS as u64),
+            )
+        }
+    }
+}
+
+fn fires(detector: &Detector, stream: &Stream) -> String {
+    match &detector.plan.operator {
+        Operator::Match => "at once, and finally: no later record can change it".into(),
+        Operator::OverRange { .. } => format!(
+            "at once when a record makes it true and it can only stay true, else when the watermark passes the record; final when the watermark has passed it: {} behind the newest record. It may be withdrawn until then, if an earlier record turns up",
+            duration::format(stream.lateness)
+        ),
+        Operator::Window { .. } => format!(
+            "at once when a threshold is passed that can only stay passed; else at the window's end. Final when the watermark reaches that end: {} behind the newest record",
+            duration::format(stream.lateness)
+        ),
+    }
+}
+
+/// An expression without the planner's types around its values: `Utf8("x")` is `'x'`.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('(') {
+        let start = rest[..at].rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |space| space + 1);
+        let (name, inner) = (&rest[start..at], &rest[at + 1..]);
+        out.push_str(&rest[..start]);
+        rest = match name {
+            "Utf8" if inner.starts_with('"') => {
+                let end = inner.find("\")").unwrap_or(inner.len());
+                out.push_str(&format!("'{}'", &inner[1.min(end)..end]));
+                inner.get(end + 2..).unwrap_or("")
+            }
+            "Int64" | "UInt64" | "Int32" | "Float64" | "Boolean" => {
+                let end = inner.find(')').unwrap_or(inner.len());
+                out.push_str(&inner[..end]);
+                inner.get(end + 1..).unwrap_or("")
+            }
+            _ => {
+                out.push_str(&rest[start..=at]);
+                inner
+            }
+        };
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_are_shown_as_one_would_write_them() {
+        for (shown, expected) in [
+            ("event_name = Utf8(\"Console(Login)\") AND n >= Int64(10)", "event_name = 'Console(Login)' AND n >= 10"),
+            ("lower(name) IN ([Utf8(\"a\"), Utf8(\"b\")])", "lower(name) IN (['a', 'b'])"),
+            ("Boolean(true)", "true"),
+            ("x IS NULL", "x IS NULL"),
+            ("Utf8(\"", "''"),
+        ] {
+            assert_eq!(plain(shown), expected);
+        }
+    }
+
+    #[test]
+    fn words_are_wrapped() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("", 7), [""]);
+    }
+}

@@ -1,0 +1,165 @@
+//! Kafka until the program is told to end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
+
+use watchfire_engine::detect::StreamDetectors;
+use watchfire_engine::finding::sinks::{self, RejectSettings, SinkSettings, FileMode};
+use watchfire_engine::finding::Sink;
+use watchfire_engine::source::{KafkaSource, StartFrom};
+use watchfire_engine::{Admin, Metrics};
+use watchfire_record::{Clock, SystemClock};
+
+use super::{context, findings, line_format, terminal, terminal_format};
+use crate::arguments::Run;
+use crate::failure::Failure;
+use crate::launch::{Input, Launch, Outputs};
+use crate::rules::{Rules, by_stream};
+use crate::screen::progress::{self, Rate};
+use crate::screen::{Screen, numbers, summary};
+use crate::settings::Settings;
+use crate::signals;
+
+/// How often it is looked whether partitions are at hand.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Reads until a signal; how many findings there were.
+pub(super) fn run(options: &Run, settings: &Settings, screen: &Screen) -> Result<u64, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let shutdown = signals::watch()?;
+    let rules = Rules::load(&settings.rules, &settings.streams).or_say(screen)?;
+    let mut launch = Launch::new(by_stream(rules.detectors, &settings.streams), settings.engine, Arc::clone(&clock));
+    launch.fires_early = true;
+    let topics = topics(options, settings, &launch.streams)?;
+    let mut kafka = settings.kafka.clone();
+    if let Some(from) = &options.from {
+        kafka.from = StartFrom::try_from(from.clone()).map_err(|error| Failure::Setting(format!("--from: {error}")))?;
+    }
+    let source = KafkaSource::connect(&kafka, &topics, Arc::clone(&clock))?;
+    let outputs = outputs(options, settings, screen, &clock)?;
+    let ready = Arc::new(AtomicBool::new(false));
+    let admin = settings.admin.as_deref().map(|a| Admin::start(a, Arc::clone(&launch.metrics), Arc::clone(&ready)));
+    let admin = admin.transpose()?;
+    let names: Vec<&str> = topics.iter().map(|(topic, _)| topic.as_str()).collect();
+    let listening = admin.map_or(String::new(), |admin| format!("; http://{}/metrics", admin.address()));
+    screen.notice("note", &format!(
+        "group `{}` reads {} from {} with {}{listening}",
+        kafka.group,
+        names.join(", "),
+        kafka.brokers,
+        numbers::of(launch.detectors() as u64, "detector", "detectors"),
+    ));
+    let start = clock.now();
+    let result = thread::scope(|scope| {
+        let over = Over(AtomicBool::new(false));
+        let over = &over;
+        // The scope waits for this thread, so it must end whatever happens.
+        let watching = Arc::clone(&launch.metrics);
+        scope.spawn(move || look(&watching, &ready, over));
+        let _end = End(over);
+        let (metrics, mut rate, clock) = (Arc::clone(&launch.metrics), Rate::new(), Arc::clone(&clock));
+        let line = move || summary::status(&metrics, rate.next(&*clock, metrics.total().consumed), true);
+        let _line = progress::show(scope, screen, line);
+        let mut notices = Notices { screen, stateful: stateful(&launch.streams), warned: false };
+        launch.run(Input::messages(Box::new(source)), outputs, &shutdown, &mut |text| notices.tell(text))
+    });
+    screen.clear_status();
+    if !screen.reader_gone() {
+        screen.note(summary::of_run(&launch.metrics, clock.now() - start).trim_end());
+    }
+    result?;
+    Ok(findings(&launch.metrics))
+}
+
+/// The topics of the streams that somebody asks for, or that detectors read.
+fn topics(
+    options: &Run,
+    settings: &Settings,
+    streams: &[Arc<StreamDetectors>],
+) -> Result<Vec<(String, usize)>, Failure> {
+    let mut chosen = Vec::new();
+    for name in &options.stream {
+        chosen.push(settings.stream_index(name)?);
+    }
+    if chosen.is_empty() {
+        chosen = (0..streams.len()).filter(|index| !streams[*index].detectors.is_empty()).collect();
+    }
+    chosen.sort_unstable();
+    chosen.dedup();
+    if chosen.is_empty() {
+        return Err(Failure::Setting("there is no detector, so nothing to read for: see --rules and rules.folders".into()));
+    }
+    Ok(chosen.into_iter().map(|index| (settings.streams[index].topic.clone(), index)).collect())
+}
+
+fn outputs(options: &Run, settings: &Settings, screen: &Screen, clock: &Arc<dyn Clock>) -> Result<Outputs, Failure> {
+    let context = context(settings, screen, Arc::clone(clock))?;
+    let mut opened: Vec<Box<dyn Sink>> = Vec::new();
+    if let Some(path) = &options.findings {
+        let (path, format) = (path.clone(), line_format(options.format)?);
+        let file = SinkSettings::File { path, format, mode: FileMode::Append, required: true };
+        opened.push(sinks::open("findings", &file, &context)?);
+    } else {
+        for (name, sink) in &settings.sinks {
+            opened.push(match sink {
+                // Ours gives way to the status line.
+                SinkSettings::Terminal { format, .. } => terminal(name, *format, screen, Arc::clone(clock)),
+                other => sinks::open(name, other, &context)?,
+            });
+        }
+    }
+    if opened.is_empty() {
+        opened.push(terminal("terminal", terminal_format(options.format), screen, Arc::clone(clock)));
+    }
+    let file = |path: &std::path::PathBuf| RejectSettings::File { path: path.clone(), mode: FileMode::Append };
+    let rejects = options.rejects.as_ref().map(file).or_else(|| settings.rejects.clone());
+    let rejects = rejects.map(|rejects| sinks::open_rejects(&rejects, &context)).transpose()?;
+    Ok(Outputs { sinks: opened, rejects })
+}
+
+fn stateful(streams: &[Arc<StreamDetectors>]) -> usize {
+    streams.iter().flat_map(|stream| &stream.detectors).filter(|detector| detector.stateful()).count()
+}
+
+/// Whether the run is over.
+struct Over(AtomicBool);
+
+/// Says so when it is dropped.
+struct End<'a>(&'a Over);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(true, Relaxed);
+    }
+}
+
+/// Ready is who has partitions.
+fn look(metrics: &Metrics, ready: &AtomicBool, over: &Over) {
+    while !over.0.load(Relaxed) {
+        ready.store(metrics.partitions.load(Relaxed) > 0, Relaxed);
+        thread::sleep(LOOK);
+    }
+}
+
+/// Passes notices on, and warns once when keys are spread over members.
+struct Notices<'a> {
+    screen: &'a Screen,
+    stateful: usize,
+    warned: bool,
+}
+
+impl Notices<'_> {
+    fn tell(&mut self, text: &str) {
+        self.screen.notice("note", text);
+        if !self.warned && self.stateful > 0 && text.contains("other members of group") {
+            self.warned = true;
+            let detectors = numbers::of(self.stateful as u64, "detector that keeps state counts", "detectors that keep state count");
+            self.screen.notice("warning", &format!(
+                "this process is one of several: {detectors} only what is in this process's partitions; a threshold \
+                 is then for each process, unless the topic is partitioned by the detector's key"
+            ));
+        }
+    }
+}

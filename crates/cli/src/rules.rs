@@ -1,0 +1,96 @@
+//! Detectors as the program loads them: from folders, or those that ship with it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use include_dir::{Dir, include_dir};
+use watchfire_engine::detect::language::{self, Diagnostic, RuleFile};
+use watchfire_engine::detect::plan::Planner;
+use watchfire_engine::detect::{Detector, StreamDetectors, compile};
+use watchfire_record::Stream;
+
+use crate::failure::Failure;
+use crate::screen::{Screen, numbers};
+
+/// The folder `queries/` as it was when the program was built.
+static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../queries");
+
+/// Detectors, and what was said about their files.
+#[derive(Debug)]
+pub struct Rules {
+    /// Their files, sorted by name.
+    pub files: Vec<RuleFile>,
+    /// Those that can run.
+    pub detectors: Vec<Detector>,
+    /// What is wrong, or may be.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Rules {
+    /// Loads and compiles. No path: the detectors that ship.
+    pub fn load(paths: &[PathBuf], streams: &[Stream]) -> Self {
+        let loaded = if paths.is_empty() { Ok(shipped()) } else { language::load(paths) };
+        match loaded {
+            Err(diagnostics) => Self { files: Vec::new(), detectors: Vec::new(), diagnostics },
+            Ok(files) => Self::compile(files, streams),
+        }
+    }
+
+    /// Compiles files that are loaded.
+    pub fn compile(files: Vec<RuleFile>, streams: &[Stream]) -> Self {
+        let (detectors, diagnostics) = compile::compile_all(&Planner::new(streams), &files);
+        Self { files, detectors, diagnostics }
+    }
+
+    /// How many errors there are.
+    pub fn errors(&self) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count()
+    }
+
+    /// Detectors that are all right, or the failure after saying on standard error what is wrong.
+    ///
+    /// # Errors
+    /// If any is wrong.
+    pub fn or_say(self, screen: &Screen) -> Result<Self, Failure> {
+        let errors = self.errors();
+        if errors == 0 {
+            return Ok(self);
+        }
+        for diagnostic in self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()) {
+            screen.note(&format!("{}\n", diagnostic.render(screen.error_colour())));
+        }
+        let errors = numbers::of(errors as u64, "error", "errors");
+        screen.notice("error", &format!("nothing was run: {errors} in the detectors; `watchfire rules check` shows warnings too"));
+        Err(Failure::Rule)
+    }
+}
+
+/// The detectors that ship, without their tests.
+pub fn shipped() -> Vec<RuleFile> {
+    let file = |folder: &Dir<'_>| {
+        let name = folder.path().file_name()?.to_str()?.to_owned();
+        let file = folder.get_file(folder.path().join("detector.sql"))?;
+        let text = file.contents_utf8()?.to_owned();
+        Some(RuleFile { file: format!("queries/{name}/detector.sql"), name, text, folder: None })
+    };
+    let mut files: Vec<RuleFile> = SHIPPED.dirs().filter_map(file).collect();
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    files
+}
+
+/// A test file of a detector that ships.
+pub fn shipped_test(detector: &str, file: &str) -> Option<&'static [u8]> {
+    SHIPPED.get_file(format!("{detector}/{file}")).map(include_dir::File::contents)
+}
+
+/// Detectors by stream, in the order of the streams.
+pub fn by_stream(detectors: Vec<Detector>, streams: &[Stream]) -> Vec<Arc<StreamDetectors>> {
+    let mut sorted: Vec<Vec<Detector>> = streams.iter().map(|_| Vec::new()).collect();
+    for detector in detectors {
+        sorted[detector.plan.stream].push(detector);
+    }
+    let one = |(index, (stream, detectors)): (usize, (&Stream, Vec<Detector>))| {
+        Arc::new(StreamDetectors::new(stream.clone(), index, detectors))
+    };
+    streams.iter().zip(sorted).enumerate().map(one).collect()
+}

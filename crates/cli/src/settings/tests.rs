@@ -1,0 +1,118 @@
+//! Layers, and what is said of what does not fit.
+
+use std::path::Path;
+
+use watchfire_record::{ColumnType, Format};
+
+use super::*;
+
+fn build(file: &str, variables: &[(&str, &str)], arguments: &[&str]) -> Result<Settings, String> {
+    let all = || {
+        let mut said = layers::file(Path::new("watchfire.toml"), file)?;
+        said.extend(layers::environment(variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())))?);
+        for argument in arguments {
+            said.push(layers::argument(argument)?);
+        }
+        Settings::from_merged(merge(said)?)
+    };
+    all().map_err(|error: SettingsError| error.0)
+}
+
+fn layer(settings: &Settings, setting: &str) -> (String, String) {
+    let row = show::rows(settings).into_iter().find(|row| row.setting == setting).unwrap();
+    (row.value, row.layer)
+}
+
+#[test]
+fn later_layers_win_and_each_value_knows_its_own() {
+    let file = "[kafka]\nbrokers = 'a:1'\ngroup = 'g'\n[streams.cloudtrail]\nlateness = '5m'\ntopic = 'audit'\n";
+    let variables = [("WATCHFIRE_STREAMS__CLOUDTRAIL__LATENESS", "30s"), ("WATCHFIRE_KAFKA__BROKERS", "b:1"), ("PATH", "x")];
+    let settings = build(file, &variables, &["kafka.brokers=c:1,d:1", "engine.workers=3"]).unwrap();
+    assert_eq!(settings.kafka.brokers, "c:1,d:1");
+    assert_eq!(settings.streams[0].lateness, 30_000_000);
+    assert_eq!((settings.streams[0].topic.as_str(), settings.engine.workers), ("audit", 3));
+    assert_eq!(layer(&settings, "kafka.brokers"), ("c:1,d:1".into(), "--set".into()));
+    assert_eq!(layer(&settings, "kafka.group"), ("g".into(), "watchfire.toml:3".into()));
+    assert_eq!(layer(&settings, "streams.cloudtrail.lateness"), ("30s".into(), "WATCHFIRE_STREAMS__CLOUDTRAIL__LATENESS".into()));
+    assert_eq!(layer(&settings, "streams.lambda.lateness"), ("1m".into(), "default".into()));
+    assert_eq!(layer(&settings, "admin.listen"), ("127.0.0.1:9464".into(), "default".into()));
+}
+
+#[test]
+fn unknown_keys_name_the_nearest_and_where_they_are() {
+    for (file, variables, arguments, says) in [
+        ("[kafka]\nbroker = 'a'", vec![], vec![], vec!["`kafka.broker`", "`kafka.brokers`", "watchfire.toml:2"]),
+        ("[kafak]\ngroup = 'a'", vec![], vec![], vec!["`kafak`", "`kafka`"]),
+        ("", vec![("WATCHFIRE_STREAMS__API__LATNESS", "1s")], vec![], vec!["`streams.api.lateness`", "WATCHFIRE_STREAMS__API__LATNESS"]),
+        ("", vec![("WATCHFIRE_KAFKA_BROKERS", "a")], vec![], vec!["WATCHFIRE_KAFKA__BROKERS"]),
+        ("", vec![], vec!["admin.listne=x"], vec!["`admin.listen`", "--set"]),
+        ("", vec![], vec!["admin"], vec!["KEY=VALUE"]),
+        ("", vec![], vec!["admin=x"], vec!["is a table", "admin.listen"]),
+        ("", vec![], vec!["admin.listen.port=1"], vec!["is a value"]),
+        ("", vec![], vec!["limits.keys=5"], vec!["built in"]),
+        ("", vec![], vec!["kafka.security.password=x"], vec!["WATCHFIRE_KAFKA_PASSWORD"]),
+        ("[kafka]\ngroup = ", vec![], vec![], vec!["watchfire.toml:2"]),
+        ("", vec![], vec!["streams.api.columns.x.typ=text"], vec!["streams.api.columns.x.type"]),
+    ] {
+        let error = build(file, &variables, &arguments).unwrap_err();
+        assert!(says.iter().all(|part| error.contains(part)), "{error}");
+    }
+}
+
+#[test]
+fn wrong_values_are_said_with_what_fits() {
+    for (argument, says) in [
+        ("streams.api.lateness=soon", "30s"),
+        ("kafka.from=yesterday", "earliest"),
+        ("kafka.security.protocol=tls", "sasl_ssl"),
+        ("engine.workers=0", "from 1"),
+        ("engine.in_flight=1", "1MiB"),
+        ("sinks.a.required=yes", "neither true nor false"),
+        ("sinks.a.type=pager", "terminal"),
+        ("streams.x.topic=x", "event_time"),
+        ("streams.X.topic=x", "no name in SQL"),
+        ("streams.api.topic=lambda", "topic"),
+        ("streams.api.identity=request", "request_id"),
+        ("streams.api.format=lambda", "keeps its format"),
+    ] {
+        let error = build("", &[], &[argument]).unwrap_err();
+        assert!(error.contains(says), "{argument}: {error}");
+    }
+    let error = build("[sinks.out]\ntype = 'file'", &[], &[]).unwrap_err();
+    assert!(error.contains("sinks.out") && error.contains("path"), "{error}");
+}
+
+#[test]
+fn streams_are_declared_sinks_opened_and_properties_handed_on() {
+    let file = r#"
+        [kafka.raw]
+        "fetch.wait.max.ms" = 5
+        check.crcs = true
+        "sasl.oauthbearer.config" = "hidden"
+        [streams.audit]
+        topic = "audit-log"
+        identity = ["id"]
+        columns.event_time = { path = "meta.time" }
+        columns.id = { path = "meta.id", type = "text" }
+        columns.tag = { path = ["tags", 0, "a.b"], type = "integer" }
+        [sinks.out]
+        type = "file"
+        path = "found.jsonl"
+        [rejects]
+        type = "kafka"
+        topic = "rejects"
+        [rules]
+        folders = ["rules", "more"]
+    "#;
+    let settings = build(file, &[("WATCHFIRE_KAFKA__RAW__CLIENT_RACK", "r1")], &[]).unwrap();
+    let raw: Vec<(&str, &str)> = settings.kafka.raw.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    assert_eq!(raw, [("check.crcs", "true"), ("client.rack", "r1"), ("fetch.wait.max.ms", "5"), ("sasl.oauthbearer.config", "hidden")]);
+    let stream = &settings.streams[3];
+    assert_eq!((stream.name.as_str(), stream.format, stream.identity.len()), ("audit", Format::Json, 1));
+    assert_eq!(stream.column_type("tag"), Some(ColumnType::Integer));
+    assert!(stream.column_type("event_id").is_some() && stream.column_type("raw").is_some());
+    assert!(settings.rejects.is_some() && settings.sinks.contains_key("out") && settings.rules.len() == 2);
+    assert_eq!(layer(&settings, "kafka.raw.\"sasl.oauthbearer.config\"").0, "(set)");
+    assert_eq!(layer(&settings, "sinks.out.path"), ("found.jsonl".into(), "watchfire.toml:14".into()));
+    assert!(build("", &[], &["admin.listen="]).unwrap().admin.is_none());
+}

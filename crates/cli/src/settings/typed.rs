@@ -1,0 +1,148 @@
+//! What settings become.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use watchfire_engine::finding::SinkSettings;
+use watchfire_engine::finding::sinks::RejectSettings;
+use watchfire_engine::source::KafkaSettings;
+use watchfire_engine::source::kafka::settings::PASSWORD_VARIABLE;
+use watchfire_record::Stream;
+
+use super::{Merged, SettingsError, streams};
+
+/// All settings.
+#[derive(Debug)]
+pub struct Settings {
+    /// How Kafka is reached and read.
+    pub kafka: KafkaSettings,
+    /// The built-in streams, adjusted, then those that are declared.
+    pub streams: Vec<Stream>,
+    /// Files and folders of detectors; none: those that ship.
+    pub rules: Vec<PathBuf>,
+    /// Where findings go; none: the terminal.
+    pub sinks: BTreeMap<String, SinkSettings>,
+    /// Where rejected records go.
+    pub rejects: Option<RejectSettings>,
+    /// Where the admin listener listens, `host:port`; `None`: nowhere.
+    pub admin: Option<String>,
+    /// Whether somebody set that.
+    pub admin_is_set: bool,
+    /// Threads and memory.
+    pub engine: EngineSettings,
+    /// What they were made of.
+    pub merged: Merged,
+}
+
+/// Threads and memory of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineSettings {
+    /// Threads that decode and match.
+    pub workers: usize,
+    /// Threads that keep state.
+    pub shards: usize,
+    /// Bytes between intake and delivery.
+    pub in_flight: usize,
+}
+
+impl Settings {
+    pub(super) fn from_merged(merged: Merged) -> Result<Self, SettingsError> {
+        let mut sinks = BTreeMap::new();
+        for name in merged.names("sinks") {
+            sinks.insert(name.clone(), part(&merged, &["sinks", &name])?);
+        }
+        let rejects = if merged.table(&["rejects"]).is_empty() { None } else { Some(part(&merged, &["rejects"])?) };
+        let listen = merged.get("admin.listen").and_then(|v| v.as_str());
+        let admin = listen.unwrap_or(super::schema_default("admin.listen"));
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let number = |path: &str, default: usize| {
+            let value = merged.get(path).and_then(toml::Value::as_integer);
+            value.and_then(|n| usize::try_from(n).ok()).unwrap_or(default)
+        };
+        Ok(Self {
+            kafka: part(&merged, &["kafka"])?,
+            streams: streams::build(&merged)?,
+            rules: list(&merged, "rules.folders").into_iter().map(PathBuf::from).collect(),
+            sinks,
+            rejects,
+            admin: (!admin.is_empty()).then(|| admin.to_owned()),
+            admin_is_set: listen.is_some(),
+            engine: EngineSettings {
+                workers: number("engine.workers", cores),
+                shards: number("engine.shards", cores),
+                in_flight: number("engine.in_flight", 64 << 20),
+            },
+            merged,
+        })
+    }
+
+    /// The index of a stream.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn stream_index(&self, name: &str) -> Result<usize, SettingsError> {
+        self.streams.iter().position(|stream| stream.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.streams.iter().map(|stream| stream.name.as_str()).collect();
+            SettingsError(format!(
+                "there is no stream `{name}`: there are {}; declare others under streams.{name} in watchfire.toml",
+                names.join(", ")
+            ))
+        })
+    }
+}
+
+pub(super) fn list(merged: &Merged, path: &str) -> Vec<String> {
+    let items = merged.get(path).and_then(toml::Value::as_array);
+    items.into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+}
+
+fn part<T: DeserializeOwned>(merged: &Merged, below: &[&str]) -> Result<T, SettingsError> {
+    let table = toml::Value::Table(merged.table(below));
+    table.try_into().map_err(|error: toml::de::Error| {
+        SettingsError(format!("{}: {}{}", below.join("."), error.message().trim(), merged.place(below)))
+    })
+}
+
+/// librdkafka's properties by which others than the consumer reach the same brokers.
+///
+/// # Errors
+/// If the password's file cannot be read.
+pub fn kafka_properties(kafka: &KafkaSettings) -> Result<BTreeMap<String, String>, SettingsError> {
+    let security = &kafka.security;
+    let mut properties = BTreeMap::from([
+        ("bootstrap.servers".to_owned(), kafka.brokers.clone()),
+        ("security.protocol".to_owned(), security.protocol.name().to_owned()),
+    ]);
+    // Of librdkafka's own, those that say how brokers are reached; others may be for consumers only.
+    let reaching = |name: &str| ["ssl.", "sasl.", "socket.", "broker."].iter().any(|start| name.starts_with(start));
+    properties.extend(kafka.raw.iter().filter(|(name, _)| reaching(name)).map(|(n, v)| (n.clone(), v.clone())));
+    let mut add = |name: &str, value: String| drop(properties.insert(name.to_owned(), value));
+    let files = [
+        ("ssl.ca.location", &security.ca_file),
+        ("ssl.certificate.location", &security.certificate_file),
+        ("ssl.key.location", &security.key_file),
+    ];
+    for (name, file) in files {
+        if let Some(file) = file {
+            add(name, file.display().to_string());
+        }
+    }
+    if security.protocol.signs_in() {
+        add("sasl.mechanism", security.mechanism.name().to_owned());
+        add("sasl.username", security.username.clone().unwrap_or_default());
+        add("sasl.password", password(kafka)?);
+    }
+    Ok(properties)
+}
+
+fn password(kafka: &KafkaSettings) -> Result<String, SettingsError> {
+    let Some(file) = &kafka.security.password_file else {
+        return Ok(std::env::var(PASSWORD_VARIABLE).unwrap_or_default());
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        SettingsError(format!("kafka.security.password_file: `{}` cannot be read: {error}", file.display()))
+    })?;
+    Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+}

@@ -1,0 +1,98 @@
+//! From a detector's file to a detector, or to all that is wrong with it.
+
+use std::sync::Arc;
+
+use watchfire_record::DetectorInfo;
+
+use crate::detector::Detector;
+use crate::language::{self, Diagnostic, Parsed, RuleFile, codes};
+use crate::plan::{DetectorPlan, PlanProblem, Planner};
+
+/// Compiles files one by one: the detectors of those that are right, and what is to be said of all.
+#[must_use]
+pub fn compile_all(planner: &Planner, files: &[RuleFile]) -> (Vec<Detector>, Vec<Diagnostic>) {
+    let (mut detectors, mut diagnostics) = (Vec::new(), Vec::new());
+    for file in files {
+        let (detector, said) = compile(planner, &file.name, &file.file, &file.text);
+        detectors.extend(detector);
+        diagnostics.extend(said);
+    }
+    (detectors, diagnostics)
+}
+
+/// Compiles a detector that is in no file; warnings are passed over.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn compile_text(planner: &Planner, name: &str, text: &str) -> Result<Detector, Vec<Diagnostic>> {
+    let (detector, diagnostics) = compile(planner, name, name, text);
+    detector.ok_or(diagnostics)
+}
+
+/// Compiles one file's text: the detector, unless something is wrong, and what is to be said of it.
+#[must_use]
+pub fn compile(planner: &Planner, name: &str, file: &str, text: &str) -> (Option<Detector>, Vec<Diagnostic>) {
+    let parsed = match language::parse(file, text) {
+        Ok(parsed) => parsed,
+        Err(errors) => return (None, errors),
+    };
+    let mut said = language::check(&parsed, planner.streams());
+    if said.iter().any(Diagnostic::is_error) {
+        return (None, said);
+    }
+    let query = match language::expand(&parsed) {
+        Ok(query) => query,
+        Err(errors) => {
+            said.extend(errors);
+            return (None, said);
+        }
+    };
+    let plan = match planner.plan(&query) {
+        Ok(plan) => plan,
+        Err(PlanProblem::Planner(message)) => {
+            said.push(language::from_planner_error(&parsed, &message));
+            return (None, said);
+        }
+        Err(PlanProblem::Form { message, help }) => {
+            said.push(language::from_form(&parsed, &message, &help));
+            return (None, said);
+        }
+    };
+    said.extend(keys_that_are_not_found(&parsed, &plan));
+    if said.iter().any(Diagnostic::is_error) {
+        return (None, said);
+    }
+    let info = Arc::new(info(name, &parsed, planner.streams()[plan.stream].name.clone()));
+    (Some(Detector { info, key: parsed.header.key, plan }), said)
+}
+
+/// The header's `key` names columns of the found row.
+fn keys_that_are_not_found(parsed: &Parsed, plan: &DetectorPlan) -> Vec<Diagnostic> {
+    let found = |key: &str| plan.outputs.iter().any(|(name, _)| name == key);
+    let missing = parsed.header.key.iter().zip(&parsed.header.key_spans).filter(|(key, _)| !found(key));
+    let say = |(key, span): (&String, &std::ops::Range<usize>)| {
+        let nearest = language::nearest(key, plan.outputs.iter().map(|(name, _)| name.as_str()));
+        let hint = nearest.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
+        let message = format!("`key` names `{key}`, which the SELECT does not return{hint}");
+        Diagnostic::error(codes::UNKNOWN_COLUMN, &parsed.file, &parsed.text, span.clone(), message)
+            .label("not a column of the found row")
+            .help("a key is one of the columns that the outermost SELECT returns, by the name it has there")
+    };
+    missing.map(say).collect()
+}
+
+fn info(name: &str, parsed: &Parsed, stream: String) -> DetectorInfo {
+    let header = &parsed.header;
+    DetectorInfo {
+        name: name.to_owned(),
+        version: language::version(&parsed.text),
+        stream,
+        title: header.title.clone(),
+        severity: header.severity,
+        attack: header.attack.clone(),
+        about: header.about.clone(),
+        noise: header.noise.clone(),
+        response: header.response.clone(),
+        suppress: header.suppress,
+    }
+}

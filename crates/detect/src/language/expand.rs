@@ -1,0 +1,287 @@
+//! Shorthands written out, and what could fail on a row made NULL, before planning: engine and oracle run the same.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CaseWhen, CastKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
+    GroupByExpr, Ident, Interval, NamedWindowDefinition, ObjectName, OrderByExpr, OrderByOptions, Query, Select, SelectItem,
+    SetExpr, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut, WindowFrame, WindowFrameBound, WindowFrameUnits,
+    WindowSpec, WindowType,
+};
+
+use super::codes;
+use super::diagnostic::Diagnostic;
+use super::parse::Parsed;
+use super::windows::{self, folded};
+
+/// The query as it is planned: named windows put where they are used, `first_seen` and frames written out, names of the
+/// SELECT list in QUALIFY replaced by what they stand for, columns without a name given one, casts as `TRY_CAST`, and
+/// division by zero as NULL.
+///
+/// # Errors
+/// If a window is not defined, or not so that it can be put in.
+pub fn expand(parsed: &Parsed) -> Result<Query, Vec<Diagnostic>> {
+    let mut query = parsed.query.as_ref().clone();
+    let mut problems = Vec::new();
+    expand_query(&mut query, &mut problems);
+    if problems.is_empty() {
+        return Ok(query);
+    }
+    let message = "this OVER clause names a window that is not defined, or changes it";
+    let error = |span| {
+        let span = parsed.source.range(span).unwrap_or_else(|| parsed.first_token());
+        parsed.error(codes::NAMED_WINDOW, span, message).help("write the whole OVER clause out")
+    };
+    Err(problems.into_iter().map(|name: Ident| error(name.span)).collect())
+}
+
+fn expand_query(query: &mut Query, problems: &mut Vec<Ident>) {
+    for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+        expand_query(&mut cte.query, problems);
+    }
+    match query.body.as_mut() {
+        SetExpr::Select(select) => expand_select(select, problems),
+        SetExpr::Query(inner) => expand_query(inner, problems),
+        _ => {}
+    }
+}
+
+fn expand_factor(factor: &mut TableFactor, problems: &mut Vec<Ident>) {
+    match factor {
+        TableFactor::Derived { subquery, .. } => expand_query(subquery, problems),
+        TableFactor::NestedJoin { table_with_joins, .. } => expand_factor(&mut table_with_joins.relation, problems),
+        _ => {}
+    }
+}
+
+fn expand_select(select: &mut Select, problems: &mut Vec<Ident>) {
+    for table in &mut select.from {
+        expand_factor(&mut table.relation, problems);
+    }
+    select.projection.iter_mut().for_each(name_item);
+    let inlined = select.qualify.clone().map(|qualify| inline_names(qualify, &select.projection));
+    select.qualify = inlined;
+    let mut windows = std::mem::take(&mut select.named_window);
+    let mut rewrite = Rewrite { windows: Vec::new(), problems };
+    let _ = windows.visit(&mut rewrite);
+    rewrite.windows = windows;
+    select.window_before_qualify = false;
+    let _ = select.projection.visit(&mut rewrite);
+    let _ = select.selection.visit(&mut rewrite);
+    let _ = select.having.visit(&mut rewrite);
+    let _ = select.qualify.visit(&mut rewrite);
+    if let GroupByExpr::Expressions(exprs, _) = &mut select.group_by {
+        let _ = exprs.visit(&mut rewrite);
+    }
+}
+
+/// Gives an expression without a name its own text as name, as its author wrote it.
+fn name_item(item: &mut SelectItem) {
+    if let SelectItem::UnnamedExpr(expr) = item
+        && !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+    {
+        let alias = Ident::with_quote('"', expr.to_string().replace('"', "'"));
+        *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+    }
+}
+
+/// Replaces names of the SELECT list that stand for aggregates or ranges.
+fn inline_names(mut qualify: Expr, projection: &[SelectItem]) -> Expr {
+    let computed = projection.iter().filter_map(|item| match item {
+        SelectItem::ExprWithAlias { expr, alias } if has_aggregate(expr) => Some((folded(alias), expr.clone())),
+        _ => None,
+    });
+    let _ = qualify.visit(&mut Inline(computed.collect()));
+    qualify
+}
+
+struct Inline(Vec<(String, Expr)>);
+
+impl VisitorMut for Inline {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Identifier(name) = expr
+            && let Some((_, meant)) = self.0.iter().find(|(alias, _)| *alias == folded(name))
+        {
+            *expr = nested(meant.clone());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether an expression has an aggregate, or a function over a range, in it.
+fn has_aggregate(expr: &Expr) -> bool {
+    let found = datafusion::sql::sqlparser::ast::visit_expressions(expr, |expr| match expr {
+        Expr::Function(function) if function.over.is_some() || is_call_of(function, "count") => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
+}
+
+fn is_call_of(function: &Function, wanted: &str) -> bool {
+    match function.name.0.as_slice() {
+        [part] => part.as_ident().is_some_and(|name| folded(name) == wanted),
+        _ => false,
+    }
+}
+
+/// Rewrites expressions from the leaves up.
+struct Rewrite<'a> {
+    windows: Vec<NamedWindowDefinition>,
+    problems: &'a mut Vec<Ident>,
+}
+
+impl VisitorMut for Rewrite<'_> {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Function(function) if function.over.is_some() => {
+                self.over(function);
+                if is_call_of(function, "first_seen") {
+                    *expr = first_seen(function);
+                }
+            }
+            Expr::Cast { kind, .. } => *kind = CastKind::TryCast,
+            Expr::BinaryOp { left, op: BinaryOperator::Divide, right } => *expr = division(left, right),
+            Expr::BinaryOp { left, op: BinaryOperator::Modulo, right } if !is_nonzero(right) => {
+                *expr = binary(left.as_ref().clone(), BinaryOperator::Modulo, null_if_zero(right));
+            }
+            Expr::UnaryOp { op: UnaryOperator::Minus, expr: operand } if !matches!(operand.as_ref(), Expr::Value(_) | Expr::Interval(_)) => {
+                *expr = nested(binary(number("0"), BinaryOperator::Minus, nested(operand.as_ref().clone())));
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Rewrite<'_> {
+    /// Puts named windows in and ends frames that are given by their start alone.
+    fn over(&mut self, function: &mut Function) {
+        let Some(over) = &function.over else { return };
+        match windows::resolve(over, &self.windows) {
+            Ok(mut spec) => {
+                if let Some(frame) = &mut spec.window_frame {
+                    frame.end_bound.get_or_insert(WindowFrameBound::CurrentRow);
+                }
+                function.over = Some(WindowType::WindowSpec(spec));
+            }
+            Err(windows::Problem::Unknown(name) | windows::Problem::Circular(name) | windows::Problem::Changed(name, _)) => {
+                self.problems.push(name);
+            }
+        }
+    }
+}
+
+/// `count(*) OVER (PARTITION BY … ORDER BY event_time RANGE BETWEEN … PRECEDING AND INTERVAL '1 microsecond' PRECEDING) = 0`.
+fn first_seen(function: &Function) -> Expr {
+    let partition_by = match &function.over {
+        Some(WindowType::WindowSpec(spec)) => spec.partition_by.clone(),
+        _ => Vec::new(),
+    };
+    let age = match &function.args {
+        FunctionArguments::List(list) => list.args.first(),
+        _ => None,
+    };
+    let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(age))) = age else { return Expr::Function(function.clone()) };
+    let event_time = OrderByExpr {
+        expr: Expr::Identifier(Ident::new("event_time")),
+        options: OrderByOptions { asc: None, nulls_first: None },
+        with_fill: None,
+    };
+    let preceding = |expr: Expr| WindowFrameBound::Preceding(Some(Box::new(expr)));
+    let frame = WindowFrame {
+        units: WindowFrameUnits::Range,
+        start_bound: preceding(age.clone()),
+        end_bound: Some(preceding(interval("1 microsecond"))),
+    };
+    let mut count = call("count", vec![FunctionArgExpr::Wildcard]);
+    count.over = Some(WindowType::WindowSpec(WindowSpec {
+        window_name: None,
+        partition_by,
+        order_by: vec![event_time],
+        window_frame: Some(frame),
+    }));
+    nested(binary(Expr::Function(count), BinaryOperator::Eq, number("0")))
+}
+
+/// Division that gives NULL where it fails. The least integer divided by -1 is beyond the greatest: subtracting from
+/// zero does not fail there. Counts are not that small.
+fn division(left: &Expr, right: &Expr) -> Expr {
+    if is_nonzero(right) {
+        return binary(left.clone(), BinaryOperator::Divide, right.clone());
+    }
+    let quotient = binary(left.clone(), BinaryOperator::Divide, null_if_zero(right));
+    if has_aggregate(left) || matches!(left, Expr::Value(_)) {
+        return quotient;
+    }
+    let minus_one = Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(number("1")) };
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![CaseWhen {
+            condition: binary(nested(right.clone()), BinaryOperator::Eq, minus_one),
+            result: binary(number("0"), BinaryOperator::Minus, nested(left.clone())),
+        }],
+        else_result: Some(Box::new(quotient)),
+    }
+}
+
+/// Whether an expression is a positive number: then dividing by it cannot fail.
+fn is_nonzero(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_nonzero(inner),
+        Expr::Value(value) => match &value.value {
+            Value::Number(number, _) => number.parse::<f64>().is_ok_and(|number| number != 0.0),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn null_if_zero(expr: &Expr) -> Expr {
+    Expr::Function(call("nullif", vec![FunctionArgExpr::Expr(expr.clone()), FunctionArgExpr::Expr(number("0"))]))
+}
+
+fn call(name: &str, args: Vec<FunctionArgExpr>) -> Function {
+    let args = args.into_iter().map(FunctionArg::Unnamed).collect();
+    Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    }
+}
+
+fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+    Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
+}
+
+fn nested(expr: Expr) -> Expr {
+    match expr {
+        Expr::Identifier(_) | Expr::Value(_) | Expr::Nested(_) | Expr::Function(_) => expr,
+        other => Expr::Nested(Box::new(other)),
+    }
+}
+
+fn number(text: &str) -> Expr {
+    Expr::Value(Value::Number(text.to_owned(), false).with_empty_span())
+}
+
+fn interval(text: &str) -> Expr {
+    Expr::Interval(Interval {
+        value: Box::new(Expr::Value(Value::SingleQuotedString(text.to_owned()).with_empty_span())),
+        leading_field: None,
+        leading_precision: None,
+        last_field: None,
+        fractional_seconds_precision: None,
+    })
+}

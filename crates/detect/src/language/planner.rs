@@ -1,0 +1,90 @@
+//! What the planner refuses, as diagnostics of the file.
+
+use std::ops::Range;
+
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+use super::codes;
+use super::diagnostic::Diagnostic;
+use super::parse::Parsed;
+
+/// What DataFusion starts its messages with.
+const PREFIXES: [&str; 9] = [
+    "Error during planning: ",
+    "Schema error: ",
+    "SQL error: ",
+    "This feature is not implemented: ",
+    "Optimizer rule 'simplify_expressions' failed",
+    "type_coercion",
+    "caused by",
+    "Invalid or Unsupported Configuration: ",
+    "Arrow error: ",
+];
+
+/// DataFusion's message as a diagnostic, with the caret at the name that it speaks of, else at the SELECT.
+#[must_use]
+pub fn from_planner_error(parsed: &Parsed, message: &str) -> Diagnostic {
+    let message = plain(message);
+    let span = quoted(&message).into_iter().find_map(|name| find(parsed, name)).unwrap_or_else(|| parsed.first_token());
+    if let Some(name) = message.strip_prefix("No field named ") {
+        let name = name.split(". ").next().unwrap_or(name).trim_matches(['\'', '"', '.']);
+        let short = name.rsplit('.').next().unwrap_or(name).trim_matches('"');
+        let span = find(parsed, short).unwrap_or(span);
+        let error = parsed.error(codes::UNKNOWN_COLUMN, span, format!("there is no column `{short}` here"));
+        return error.label("unknown").help("name a column of the stream or of the sub-query in FROM; what has no column is reached by path: request ->> 'name'");
+    }
+    if let Some(rest) = message.strip_prefix("Invalid function '") {
+        let name = rest.split('\'').next().unwrap_or(rest);
+        let span = find(parsed, name).unwrap_or(span);
+        return parsed.error(codes::UNKNOWN_FUNCTION, span, format!("there is no function `{name}`")).label("unknown");
+    }
+    let error = parsed.error(codes::PLANNER, span, format!("the planner does not accept this: {message}"));
+    match advice(&message) {
+        Some(help) => error.help(help),
+        None => error,
+    }
+}
+
+/// A query that can be planned and is no form that is run; the caret is at the SELECT.
+#[must_use]
+pub fn from_form(parsed: &Parsed, message: &str, help: &str) -> Diagnostic {
+    parsed.error(codes::FORM, parsed.first_token(), message).help(help)
+}
+
+fn plain(message: &str) -> String {
+    let mut rest = message.trim();
+    while let Some(shorter) = PREFIXES.iter().find_map(|prefix| rest.strip_prefix(prefix.trim_end())) {
+        rest = shorter.trim_start_matches(['\n', ' ', ':']);
+    }
+    let first = rest.lines().next().unwrap_or(rest);
+    let first = first.split(" Valid fields are ").next().unwrap_or(first);
+    first.split(" You might need to add explicit type casts").next().unwrap_or(first).trim_end_matches('.').to_owned()
+}
+
+/// What stands between quotation marks in a message.
+fn quoted(message: &str) -> Vec<&str> {
+    let parts = message.split(['\'', '`', '"']);
+    parts.skip(1).step_by(2).filter(|part| !part.is_empty()).flat_map(|part| [part, part.rsplit('.').next().unwrap_or(part)]).collect()
+}
+
+/// Where the SQL has a word, in whatever case.
+fn find(parsed: &Parsed, name: &str) -> Option<Range<usize>> {
+    let lexemes = parsed.source.lexemes.iter();
+    let is_it = |token: &Token| matches!(token, Token::Word(word) if word.value.eq_ignore_ascii_case(name));
+    lexemes.clone().find(|lexeme| is_it(&lexeme.token)).map(|lexeme| lexeme.range.clone())
+}
+
+fn advice(message: &str) -> Option<&'static str> {
+    let says = |words: &str| message.contains(words);
+    if says("must appear in the GROUP BY clause") || says("could not be resolved from available columns") {
+        Some("add the column to GROUP BY, or take it out of the SELECT list")
+    } else if says("coerce") || says("Cannot infer common argument type") || says("type signature") {
+        Some("the types do not fit: cast one side, as in (request ->> 'port')::bigint; what does not fit is NULL")
+    } else if says("unique expression names") {
+        Some("give one of them another name with AS")
+    } else if says("mbiguous") {
+        Some("write the table's name and a dot before the column")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,121 @@
+//! What passes, and what it is expanded to.
+
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use watchfire_record::Stream;
+
+use super::super::{expand, load, missing_tests};
+use super::{check, parse, said, with_header};
+use crate::plan::Planner;
+
+/// The expanded query's text, read again to the same text.
+fn expanded(sql: &str) -> String {
+    let parsed = parse("a.sql", &with_header(sql)).unwrap_or_else(|errors| panic!("{sql}\n{errors:?}"));
+    let errors: Vec<_> = check(&parsed, &Stream::built_ins()).into_iter().filter(|d| d.is_error()).collect();
+    assert!(errors.is_empty(), "{sql}\n{errors:?}");
+    let text = expand(&parsed).unwrap().to_string();
+    let again = Parser::parse_sql(&PostgreSqlDialect {}, &text).unwrap_or_else(|error| panic!("{text}\n{error}"));
+    assert_eq!(again[0].to_string(), text);
+    text
+}
+
+#[test]
+fn shorthands_are_written_out() {
+    for (sql, expected) in [
+        (
+            "SELECT source_ip, count(*) OVER w AS n FROM cloudtrail WHERE read_only \
+             WINDOW w AS (PARTITION BY source_ip ORDER BY event_time RANGE INTERVAL '5 minutes' PRECEDING) QUALIFY N >= 10",
+            "SELECT source_ip, count(*) OVER (PARTITION BY source_ip ORDER BY event_time RANGE BETWEEN INTERVAL '5 minutes' PRECEDING AND CURRENT ROW) AS n \
+             FROM cloudtrail WHERE read_only \
+             QUALIFY count(*) OVER (PARTITION BY source_ip ORDER BY event_time RANGE BETWEEN INTERVAL '5 minutes' PRECEDING AND CURRENT ROW) >= 10",
+        ),
+        (
+            "SELECT region FROM cloudtrail WINDOW keys AS (PARTITION BY region), w AS (keys ORDER BY event_time), v AS w \
+             QUALIFY count(*) OVER (v RANGE INTERVAL '1 hour' PRECEDING) > 3",
+            "SELECT region FROM cloudtrail QUALIFY count(*) OVER (PARTITION BY region ORDER BY event_time RANGE BETWEEN INTERVAL '1 hour' PRECEDING AND CURRENT ROW) > 3",
+        ),
+        (
+            "SELECT region FROM cloudtrail QUALIFY NOT first_seen(INTERVAL '30 days') OVER (PARTITION BY principal, region)",
+            "SELECT region FROM cloudtrail QUALIFY NOT (count(*) OVER (PARTITION BY principal, region ORDER BY event_time \
+             RANGE BETWEEN INTERVAL '30 days' PRECEDING AND INTERVAL '1 microsecond' PRECEDING) = 0)",
+        ),
+        (
+            "SELECT status::bigint AS a, CAST(status AS TEXT) AS b, status FROM api",
+            "SELECT TRY_CAST(status AS BIGINT) AS a, TRY_CAST(status AS TEXT) AS b, status FROM api",
+        ),
+        (
+            "SELECT status / 2 AS a, 7 / status AS b, status % response_bytes AS c, -status AS d, -1 AS e FROM api",
+            "SELECT status / 2 AS a, 7 / nullif(status, 0) AS b, status % nullif(response_bytes, 0) AS c, (0 - status) AS d, -1 AS e FROM api",
+        ),
+        (
+            "SELECT status / response_bytes AS a FROM api",
+            "SELECT CASE WHEN response_bytes = -1 THEN 0 - status ELSE status / nullif(response_bytes, 0) END AS a FROM api",
+        ),
+        ("SELECT request ->> 'x', region FROM cloudtrail", "SELECT request ->> 'x' AS \"request ->> 'x'\", region FROM cloudtrail"),
+        (
+            "WITH a AS (SELECT status::text AS s FROM api) SELECT s FROM (SELECT * FROM a) AS b;",
+            "WITH a AS (SELECT TRY_CAST(status AS TEXT) AS s FROM api) SELECT s FROM (SELECT * FROM a) AS b",
+        ),
+    ] {
+        assert_eq!(expanded(sql), expected);
+    }
+}
+
+/// Detectors that this version runs.
+const GOOD: &[&str] = &[
+    "SELECT source_ip, principal, event_time, failures\nFROM (SELECT *, count(*) OVER five_minutes AS failures\n      FROM cloudtrail\n      \
+     WHERE event_name = 'ConsoleLogin' AND error_message = 'Failed authentication' AND source_ip IS NOT NULL\n      \
+     WINDOW five_minutes AS (PARTITION BY source_ip ORDER BY event_time RANGE INTERVAL '5 minutes' PRECEDING))\nWHERE failures >= 10",
+    "SELECT *, count(DISTINCT region) OVER w AS regions FROM cloudtrail WHERE principal LIKE '%' \
+     WINDOW w AS (PARTITION BY principal ORDER BY event_time RANGE BETWEEN INTERVAL '1 day' PRECEDING AND INTERVAL '1 hour' PRECEDING) \
+     QUALIFY regions >= 3",
+    "SELECT principal, region FROM cloudtrail WHERE principal IS NOT NULL AND region <> '' \
+     QUALIFY first_seen(INTERVAL '30 days') OVER (PARTITION BY principal, region)",
+    "SELECT tumble(event_time, INTERVAL '5 minutes') AS start, source_ip, count(*) FILTER (WHERE status >= 500) AS n FROM api \
+     WHERE (source_ip = 'a' OR source_ip IN ('b')) GROUP BY tumble(event_time, INTERVAL '5 minutes'), source_ip HAVING count(*) > 10",
+    "SELECT c.principal, c.request ->> 'bucketName' AS bucket, upper(c.region) AS r, c._topic FROM cloudtrail AS c \
+     WHERE c.event_time >= TIMESTAMP '2026-01-01 00:00:00' AND (c.request -> 'tags' -> 0 ->> 'key') ~* '^a|b$' AND c.raw ILIKE '%x%'",
+    "SELECT CASE WHEN method = 'GET' THEN 'read' ELSE 'write' END AS kind, substring(path FROM 1 FOR 10) AS p, trim(both '/' from path) AS q, \
+     extract(hour FROM event_time) AS h, position('a' IN path) AS a, coalesce(authorizer_error, 'none') AS e FROM api \
+     WHERE status BETWEEN 400 AND 499 AND regexp_like(path, '\\.\\.(/|%2f)', 'i') AND length(path) > 3 AND date_part('dow', event_time) = 0",
+    "SELECT function_name, message FROM lambda WHERE record ->> 'level' IS DISTINCT FROM level AND (record ->> 'n')::double precision > 1.5e3",
+    "WITH refused AS (SELECT * FROM cloudtrail WHERE error_code LIKE 'Access%') SELECT principal FROM refused",
+    "select Event_Name, \"region\" from CloudTrail where EVENT_NAME = 'x' -- trailing",
+];
+
+#[test]
+fn good_detectors_pass_without_a_word_and_can_be_planned() {
+    let planner = Planner::new(&Stream::built_ins());
+    for sql in GOOD {
+        let said = said(&with_header(sql));
+        assert!(said.is_empty(), "{sql}\n{}", said[0].render(false));
+        expanded(sql);
+        let parsed = parse("a.sql", &with_header(sql)).unwrap();
+        let plan = planner.plan(&expand(&parsed).unwrap());
+        assert!(plan.is_ok(), "{sql}\n{:?}", plan.err());
+    }
+}
+
+#[test]
+fn the_longest_chain_that_is_read_can_be_planned() {
+    let sql = format!("SELECT * FROM cloudtrail WHERE region = 'a'{}", " OR region = 'a'".repeat(299));
+    let parsed = parse("a.sql", &with_header(&sql)).unwrap();
+    assert!(check(&parsed, &Stream::built_ins()).is_empty());
+    assert!(Planner::new(&Stream::built_ins()).plan(&expand(&parsed).unwrap()).is_ok());
+}
+
+#[test]
+fn the_detectors_that_ship_pass() {
+    let queries = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../queries");
+    let rules = load(&[queries]).unwrap_or_else(|errors| panic!("{}", errors[0].render(false)));
+    for rule in &rules {
+        let parsed = parse(&rule.file, &rule.text).unwrap_or_else(|errors| panic!("{}", errors[0].render(false)));
+        assert_eq!(parsed.name, rule.name);
+        let said = check(&parsed, &Stream::built_ins());
+        let shown: Vec<_> = said.iter().map(|diagnostic| diagnostic.render(false)).collect();
+        assert!(!said.iter().any(super::Diagnostic::is_error), "{}", shown.join("\n"));
+        assert!(expand(&parsed).is_ok());
+        assert!(missing_tests(rule).len() <= 3);
+    }
+    assert!(!rules.is_empty());
+}
