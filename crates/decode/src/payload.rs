@@ -80,6 +80,10 @@ impl<'d> Run<'d> {
     /// Values separated by white space. After a broken one it goes on at the first newline after its start, and from
     /// then on line by line, so that no text is looked at more than a few times.
     fn several(&mut self, range: Range<usize>) {
+        let only = scan::trim(&self.batch.text, range.clone());
+        if !only.is_empty() && self.whole(only, Place::default()).is_ok() {
+            return;
+        }
         let (mut at, mut is_first, mut by_line) = (range.start, true, false);
         loop {
             let rest = scan::trim(&self.batch.text, at..range.end);
