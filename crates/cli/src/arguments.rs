@@ -27,7 +27,14 @@ pub struct Arguments {
     #[arg(long, global = true, value_name = "KEY=VALUE", help_heading = "Settings")]
     pub set: Vec<String>,
     /// What is logged on standard error: error, warn, info, debug, trace
-    #[arg(long, global = true, value_name = "LEVEL", env = "WATCHFIRE_LOG", default_value = "warn", help_heading = "Settings")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        env = "WATCHFIRE_LOG",
+        default_value = "warn",
+        help_heading = "Settings"
+    )]
     pub log: String,
     /// What to do.
     #[command(subcommand)]
@@ -331,7 +338,9 @@ mod tests {
         ] {
             assert!(parse(line).is_err(), "{line}");
         }
-        for line in ["demo", "run", "rules check", "rules test --update q", "simulate", "bench --memory f", "config show"] {
+        for line in
+            ["demo", "run", "rules check", "rules test --update q", "simulate", "bench --memory f", "config show"]
+        {
             assert!(parse(line).is_ok(), "{line}");
         }
     }

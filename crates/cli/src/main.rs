@@ -58,7 +58,9 @@ fn run(arguments: &Arguments, screen: &Screen) -> Result<(), Failure> {
         },
         Command::Simulate(options) => commands::simulate::run(options, &settings, screen),
         Command::Bench(options) => commands::bench::run(options, settings, screen),
-        Command::Config { command: ConfigCommand::Show(options) } => commands::config_show::run(options, &settings, screen),
+        Command::Config { command: ConfigCommand::Show(options) } => {
+            commands::config_show::run(options, &settings, screen)
+        }
     }
 }
 

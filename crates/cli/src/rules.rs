@@ -47,20 +47,28 @@ impl Rules {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count()
     }
 
+    /// Says on standard error what is wrong; how many errors there are.
+    pub fn say_errors(&self, screen: &Screen) -> usize {
+        for diagnostic in self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()) {
+            screen.note(&format!("{}\n", diagnostic.render(screen.error_colour())));
+        }
+        self.errors()
+    }
+
     /// Detectors that are all right, or the failure after saying on standard error what is wrong.
     ///
     /// # Errors
     /// If any is wrong.
     pub fn or_say(self, screen: &Screen) -> Result<Self, Failure> {
-        let errors = self.errors();
+        let errors = self.say_errors(screen);
         if errors == 0 {
             return Ok(self);
         }
-        for diagnostic in self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()) {
-            screen.note(&format!("{}\n", diagnostic.render(screen.error_colour())));
-        }
         let errors = numbers::of(errors as u64, "error", "errors");
-        screen.notice("error", &format!("nothing was run: {errors} in the detectors; `watchfire rules check` shows warnings too"));
+        screen.notice(
+            "error",
+            &format!("nothing was run: {errors} in the detectors; `watchfire rules check` shows warnings too"),
+        );
         Err(Failure::Rule)
     }
 }

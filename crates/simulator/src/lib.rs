@@ -14,6 +14,7 @@ mod moment;
 pub mod output;
 mod pace;
 mod plan;
+mod queue;
 mod random;
 mod settings;
 mod simulation;

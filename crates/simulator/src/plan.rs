@@ -124,7 +124,7 @@ impl<'a> Plan<'a> {
     pub(crate) fn stolen(&mut self, class: Class) -> Arc<Voice> {
         let voice = self.someone(class);
         let (address, agent) = (self.outside_address(), self.random.pick(agents::INTRUDER));
-        Arc::new(Voice { address, agent: agent.into(), tls: true, console: false, ..(*voice).clone() })
+        Arc::new(Voice { address, agent: agent.into(), tls: true, console: false, endpoint: None, ..(*voice).clone() })
     }
 
     /// A user of the console, at the sign-in page (`at_sign_in`) or signed in.
@@ -183,6 +183,7 @@ impl<'a> Plan<'a> {
             created: self.now - 20_000_000,
             mfa: false,
             invoked_by: Some(service),
+            function_arn: None,
             federated: None,
         };
         let [identity, principal, arn] = voice::role_session(&session, self.random, &mut self.world.moments);
@@ -262,6 +263,7 @@ fn outside_voice(
         agent: agent.into(),
         console: agent.starts_with("Mozilla"),
         tls: true,
+        endpoint: None,
         home: name.bytes().fold(1, |hash, byte| mix(hash, u64::from(byte))),
         reach: 1000,
     }

@@ -1,18 +1,16 @@
 //! Puts it all in order: ordinary records at the rate asked for, and among them what was planned, when it is due.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
 use crate::api::Clients;
-use crate::attacks::AttackKind;
+use crate::attacks::Schedule;
 use crate::cloudtrail::catalogue::Catalogue;
 use crate::cloudtrail::{self, Details};
 use crate::estate::Estate;
 use crate::lambda::Functions;
 use crate::moment::Moments;
 use crate::plan::{Act, Plan, Step, World};
+use crate::queue::{Queue, Waiting, What};
 use crate::random::Random;
-use crate::settings::{AttackPlan, PlannedAttack, Settings, StreamKind};
+use crate::settings::{AttackPlan, Settings, StreamKind};
 use crate::stories::STORIES;
 use crate::truth::Truth;
 
@@ -48,60 +46,16 @@ pub struct Simulation {
     planning: Random,
     streams: Vec<(StreamKind, f64)>,
     written: u64,
-    waiting: BinaryHeap<Reverse<Waiting>>,
-    sequence: u64,
+    waiting: Queue,
     stories: Vec<i64>,
     tellings: Vec<usize>,
     next_story: i64,
-    attacks: Attacks,
-    truth: Vec<Truth>,
-}
-
-/// Attacks to come, and which were.
-#[derive(Debug)]
-struct Attacks {
-    next: Option<i64>,
-    listed: Vec<PlannedAttack>,
-    order: Vec<AttackKind>,
+    attacks: Schedule,
+    /// How many attacks were started.
     started: u32,
+    truth: Vec<Truth>,
     /// Attacks of which no record is written yet.
     pending: Vec<Truth>,
-}
-
-/// What waits for its turn.
-#[derive(Debug)]
-struct Waiting {
-    due: i64,
-    sequence: u64,
-    event_time: i64,
-    attack: Option<u32>,
-    what: What,
-}
-
-#[derive(Debug)]
-enum What {
-    Act(Act),
-    Copy(StreamKind, String),
-}
-
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Waiting {}
-
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Waiting {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.due, self.sequence).cmp(&(other.due, other.sequence))
-    }
 }
 
 impl Simulation {
@@ -133,7 +87,7 @@ impl Simulation {
             stories.fill(i64::MAX);
         }
         let next_story = stories.iter().copied().min().unwrap_or(i64::MAX);
-        let attacks = Attacks::new(&settings, &mut planning);
+        let attacks = Schedule::new(&settings, &mut planning);
         Self {
             world: World { estate, catalogue: Catalogue::new(), functions, moments: Moments::new() },
             clients: Clients::new(settings.seed),
@@ -141,13 +95,14 @@ impl Simulation {
             planning,
             streams,
             written: 0,
-            waiting: BinaryHeap::new(),
-            sequence: 0,
+            waiting: Queue::default(),
             tellings: vec![0; STORIES.len()],
             stories,
             next_story,
             attacks,
+            started: 0,
             truth: Vec::new(),
+            pending: Vec::new(),
             settings,
         }
     }
@@ -203,7 +158,7 @@ impl Simulation {
             return;
         }
         let Some(kind) = self.attacks.due(&self.settings, now) else { return };
-        let (gap, id) = (self.gap(), self.attacks.started);
+        let (gap, id) = (self.gap(), self.started);
         let mut plan = Plan::new(&mut self.world, &mut self.planning, id as usize, now, gap);
         kind.carry_out(&mut plan);
         let truth = Truth {
@@ -226,16 +181,18 @@ impl Simulation {
         let (steps, over) = (plan.steps, plan.now);
         let listed = matches!(self.settings.attacks, AttackPlan::List(_));
         if listed || over.saturating_add(4 * self.settings.disorder.typical).saturating_add(SECOND) < self.end() {
-            self.attacks.pending.push(truth);
-            self.attacks.started += 1;
+            self.pending.push(truth);
+            self.started += 1;
             self.enqueue(steps, Some(id));
+        } else {
+            self.attacks.drop_last();
         }
     }
 
     fn enqueue(&mut self, steps: Vec<Step>, attack: Option<u32>) {
         for step in steps {
             let delay = self.planning.mostly_small(self.typical_delay(&step.act));
-            self.wait(step.event_time + delay, step.event_time, attack, What::Act(step.act));
+            self.waiting.push(step.event_time + delay, step.event_time, attack, What::Act(step.act));
         }
     }
 
@@ -245,11 +202,6 @@ impl Simulation {
             Act::Call { .. } => typical,
             Act::Line(..) => quick(typical),
         }
-    }
-
-    fn wait(&mut self, due: i64, event_time: i64, attack: Option<u32>, what: What) {
-        self.sequence += 1;
-        self.waiting.push(Reverse(Waiting { due, sequence: self.sequence, event_time, attack, what }));
     }
 
     /// Writes what was waiting.
@@ -279,8 +231,8 @@ impl Simulation {
     /// Keeps in mind that a record of an attack is written.
     fn note(&mut self, attack: Option<u32>, event_time: i64, id: &str) {
         let Some(attack) = attack else { return };
-        if let Some(place) = self.attacks.pending.iter().position(|truth| truth.id == attack) {
-            let truth = self.attacks.pending.swap_remove(place);
+        if let Some(place) = self.pending.iter().position(|truth| truth.id == attack) {
+            let truth = self.pending.swap_remove(place);
             let place = self.truth.partition_point(|earlier| earlier.id < attack);
             self.truth.insert(place, truth);
         }
@@ -295,7 +247,7 @@ impl Simulation {
     fn finish_audit(&mut self, json: String, event_time: i64, emit_time: i64, attack: Option<u32>) -> Record {
         if self.random.chance(self.settings.disorder.duplicate_share) {
             let due = emit_time + self.random.between(SECOND, 60 * SECOND);
-            self.wait(due, event_time, attack, What::Copy(StreamKind::CloudTrail, json.clone()));
+            self.waiting.push(due, event_time, attack, What::Copy(StreamKind::CloudTrail, json.clone()));
         }
         Record { stream: StreamKind::CloudTrail, event_time, emit_time, json, attack }
     }
@@ -358,46 +310,10 @@ impl Iterator for Simulation {
             self.start_attack(now);
         }
         self.written += 1;
-        let due = self.waiting.peek().is_some_and(|Reverse(waiting)| waiting.due <= now);
-        match if due { self.waiting.pop() } else { None } {
-            Some(Reverse(waiting)) => Some(self.write_waiting(waiting, now)),
+        match self.waiting.pop_due(now) {
+            Some(waiting) => Some(self.write_waiting(waiting, now)),
             None => Some(self.write_ordinary(now)),
         }
-    }
-}
-
-impl Attacks {
-    fn new(settings: &Settings, random: &mut Random) -> Self {
-        let fits = |kind: &AttackKind| settings.streams.contains(&kind.stream());
-        let mut order: Vec<AttackKind> = AttackKind::all().filter(fits).collect();
-        for place in 1..order.len() {
-            order.swap(place, random.below(place + 1));
-        }
-        let mut listed = Vec::new();
-        let next = match &settings.attacks {
-            AttackPlan::None => None,
-            AttackPlan::Every(interval) => Some(settings.start.saturating_add(interval / 2)),
-            AttackPlan::List(list) => {
-                listed = list.iter().copied().filter(|attack| fits(&attack.kind)).collect();
-                listed.sort_by_key(|attack| Reverse(attack.at));
-                listed.last().map(|attack| settings.start.saturating_add(attack.at))
-            }
-        };
-        Self { next, listed, order, started: 0, pending: Vec::new() }
-    }
-
-    /// The attack that is due, if it is; sets the time of the next one.
-    fn due(&mut self, settings: &Settings, now: i64) -> Option<AttackKind> {
-        if let Some(attack) = self.listed.pop() {
-            self.next = self.listed.last().map(|attack| settings.start.saturating_add(attack.at));
-            return Some(attack.kind);
-        }
-        let AttackPlan::Every(interval) = settings.attacks else {
-            self.next = None;
-            return None;
-        };
-        self.next = Some(now.saturating_add(interval.max(1)));
-        self.order.get(self.started as usize % self.order.len().max(1)).copied()
     }
 }
 

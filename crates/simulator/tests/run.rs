@@ -167,6 +167,18 @@ fn attacks_at_intervals_are_over_before_the_end_and_fit_the_streams() {
 }
 
 #[test]
+fn an_attack_that_takes_too_long_does_not_keep_others_back() {
+    let slow = Settings {
+        rate: 8.0,
+        duration: Some(90 * SECOND),
+        attacks: AttackPlan::Every(10 * SECOND),
+        ..Settings::new(2, start())
+    };
+    let (_, truth) = run(&slow);
+    assert!(truth.len() >= 3 && truth.iter().all(Truth::complete), "{truth:?}");
+}
+
+#[test]
 fn an_endless_run_goes_on_and_odd_settings_do_no_harm() {
     let odd = Settings { rate: f64::NAN, streams: Vec::new(), ..Settings::new(0, start()) };
     assert_eq!(Simulation::new(&odd).take(300).count(), 300);

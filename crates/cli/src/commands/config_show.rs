@@ -2,8 +2,8 @@
 
 use crate::arguments::Json;
 use crate::failure::Failure;
-use crate::screen::table::Table;
 use crate::screen::Screen;
+use crate::screen::table::Table;
 use crate::settings::{Settings, show};
 
 /// Prints all settings.
@@ -19,7 +19,7 @@ pub fn run(options: &Json, settings: &Settings, screen: &Screen) -> Result<(), F
     let mut table = Table::default();
     for row in rows {
         let value = watchfire_engine::finding::escape(&row.value).into_owned();
-        table.row([row.setting, if value.is_empty() { "–".into() } else { value }, row.layer]);
+        table.row([row.setting, row.layer, if value.is_empty() { "–".into() } else { value }]);
     }
     Ok(screen.print(&table.lines())?)
 }

@@ -115,7 +115,13 @@ fn explain(detector: &Detector, stream: &Stream, screen: &Screen) -> String {
     lines.add("keeps", &state(detector, stream));
     lines.add("fires", &fires(detector, stream));
     if let Some(suppress) = info.suppress {
-        lines.add("alerts", &format!("further findings with the same keys within {} join the first one's alert", duration::format(suppress)));
+        lines.add(
+            "alerts",
+            &format!(
+                "further findings with the same keys within {} join the first one's alert",
+                duration::format(suppress)
+            ),
+        );
     }
     lines.text
 }
@@ -134,7 +140,8 @@ fn aggregate(index: usize, aggregate: &Aggregate) -> String {
         AggregateKind::Count => format!("count({argument})"),
         AggregateKind::CountDistinct => format!("count(DISTINCT {argument})"),
     };
-    let filter = aggregate.filter.as_ref().map_or(String::new(), |f| format!(" of rows with {}", plain(&f.to_string())));
+    let filter =
+        aggregate.filter.as_ref().map_or(String::new(), |f| format!(" of rows with {}", plain(&f.to_string())));
     let range = match aggregate.frame {
         (0, 0) => String::new(),
         (from, 0) => format!(", from {} before a record up to it", duration::format(from)),
@@ -146,11 +153,20 @@ fn aggregate(index: usize, aggregate: &Aggregate) -> String {
 fn decoded(detector: &Detector, stream: &Stream) -> String {
     let all = StreamDetectors::new(stream.clone(), 0, vec![detector.clone()]);
     let names: Vec<String> = all.decoded.iter().map(watchfire_record::ColumnRequest::name).collect();
-    let of_each = if names.is_empty() { "of each record its time alone".into() } else { format!("of each record {}", names.join(", ")) };
+    let of_each = if names.is_empty() {
+        "of each record its time alone".into()
+    } else {
+        format!("of each record {}", names.join(", "))
+    };
     if detector.stateful() {
         return of_each;
     }
-    let more: Vec<String> = detector.row_columns(stream).iter().map(watchfire_record::ColumnRequest::name).filter(|name| !names.contains(name)).collect();
+    let more: Vec<String> = detector
+        .row_columns(stream)
+        .iter()
+        .map(watchfire_record::ColumnRequest::name)
+        .filter(|name| !names.contains(name))
+        .collect();
     if more.is_empty() { of_each } else { format!("{of_each}; of those found also {}", more.join(", ")) }
 }
 
@@ -169,7 +185,11 @@ fn state(detector: &Detector, stream: &Stream) -> String {
         }
         Operator::Window { size, aggregates } => {
             let distinct = aggregates.iter().any(|a| a.kind == AggregateKind::CountDistinct);
-            let values = if distinct { format!(", at most {} values of each distinct count", numbers::count(limits::DISTINCT_VALUES as u64)) } else { String::new() };
+            let values = if distinct {
+                format!(", at most {} values of each distinct count", numbers::count(limits::DISTINCT_VALUES as u64))
+            } else {
+                String::new()
+            };
             format!(
                 "per key and open window its counts{values}; windows stay open for their {} and {lateness} more for late records; at most {} keys a shard",
                 duration::format(*size),
@@ -219,7 +239,8 @@ fn plain(text: &str) -> String {
         };
     }
     out.push_str(rest);
-    out
+    // What operators call their own columns.
+    out.replace("__aggregate_", "#").replace("__window", "window_start").replace("__key_", "key ")
 }
 
 #[cfg(test)]
@@ -232,7 +253,7 @@ mod tests {
             ("event_name = Utf8(\"Console(Login)\") AND n >= Int64(10)", "event_name = 'Console(Login)' AND n >= 10"),
             ("lower(name) IN ([Utf8(\"a\"), Utf8(\"b\")])", "lower(name) IN (['a', 'b'])"),
             ("Boolean(true)", "true"),
-            ("x IS NULL", "x IS NULL"),
+            ("__aggregate_0 >= Int64(10)", "#0 >= 10"),
             ("Utf8(\"", "''"),
         ] {
             assert_eq!(plain(shown), expected);

@@ -18,13 +18,15 @@ use crate::settings::Settings;
 /// [`Failure::Rule`] if one is wrong.
 pub fn run(options: &RulePaths, settings: &Settings, screen: &Screen) -> Result<(), Failure> {
     let paths = if options.paths.is_empty() { &settings.rules } else { &options.paths };
-    let rules = Rules::load(paths, &settings.streams).or_say(screen)?;
+    let rules = Rules::load(paths, &settings.streams);
+    let errors = rules.say_errors(screen);
     let text = if options.json {
         rules.detectors.iter().map(|detector| format!("{}\n", as_json(detector))).collect()
     } else {
         as_table(&rules.detectors, screen)
     };
-    Ok(screen.print(&text)?)
+    screen.print(&text)?;
+    if errors > 0 { Err(Failure::Rule) } else { Ok(()) }
 }
 
 fn as_json(detector: &Detector) -> serde_json::Value {
@@ -61,7 +63,8 @@ fn as_table(detectors: &[Detector], screen: &Screen) -> String {
     let mut text = String::new();
     for (line, detector) in narrow.lines().lines().zip(detectors) {
         let info = &detector.info;
-        let below = clip(&format!("{}  {}", escape(&info.title), info.attack.join(" ")), screen.width().saturating_sub(4));
+        let below =
+            clip(&format!("{}  {}", escape(&info.title), info.attack.join(" ")), screen.width().saturating_sub(4));
         text += &format!("{line}\n    {}\n", paint(screen.colour(), "2", &below));
     }
     text

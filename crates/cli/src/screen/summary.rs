@@ -45,7 +45,9 @@ pub fn of_run(metrics: &Metrics, micros: i64) -> String {
     );
     let evicted: u64 = metrics.detectors.iter().flatten().map(|d| d.evicted.load(Relaxed)).sum();
     if evicted > 0 {
-        text += &format!("{evicted} keys were forgotten at the limit limits.keys: what they would still have found is not complete\n");
+        text += &format!(
+            "{evicted} keys were forgotten at the limit limits.keys: what they would still have found is not complete\n"
+        );
     }
     text
 }
@@ -56,7 +58,11 @@ pub fn status(metrics: &Metrics, rate: u64, with_lag: bool) -> String {
     if with_lag {
         parts.push(format!("lag {}", numbers::count(u64::try_from(metrics.lag.load(Relaxed)).unwrap_or(0))));
         let (latency, number) = metrics.latency_quantile(0.99);
-        parts.push(if number == 0 { "latency –".into() } else { format!("latency p99 {}", numbers::duration(latency)) });
+        parts.push(if number == 0 {
+            "latency –".into()
+        } else {
+            format!("latency p99 {}", numbers::duration(latency))
+        });
     } else {
         let total = metrics.total();
         parts.push(format!("{} records", numbers::count(total.consumed)));

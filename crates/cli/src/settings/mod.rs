@@ -103,7 +103,9 @@ fn unknown(path: &[String], origin: &Origin) -> SettingsError {
         }
         return said(match nearest(&path[depth], names.iter().copied()) {
             Some(name) => format!("`{}` does not exist; did you mean `{}`?", join(&path[depth]), join(name)),
-            None if table.is_empty() => format!("`{}` does not exist; there are the tables {}", path[depth], names.join(", ")),
+            None if table.is_empty() => {
+                format!("`{}` does not exist; there are the tables {}", path[depth], names.join(", "))
+            }
             None => format!("`{}` does not exist; `{table}` has {}", join(&path[depth]), names.join(", ")),
         });
     }

@@ -188,7 +188,8 @@ fn list(written: &Written) -> Result<Vec<String>, String> {
     let items = match written {
         Written::Toml(toml::Value::Array(items)) => items.clone(),
         Written::Text(text) if text.trim_start().starts_with('[') => {
-            let table: toml::Table = toml::from_str(&format!("list = {text}")).map_err(|error| error.message().to_owned())?;
+            let table: toml::Table =
+                toml::from_str(&format!("list = {text}")).map_err(|error| error.message().to_owned())?;
             table.get("list").and_then(|list| list.as_array().cloned()).unwrap_or_default()
         }
         other => {
@@ -196,7 +197,8 @@ fn list(written: &Written) -> Result<Vec<String>, String> {
             return Ok(text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect());
         }
     };
-    let text = |item: &toml::Value| item.as_str().map(str::to_owned).ok_or("a list of texts is expected here".to_owned());
+    let text =
+        |item: &toml::Value| item.as_str().map(str::to_owned).ok_or("a list of texts is expected here".to_owned());
     items.iter().map(text).collect()
 }
 
@@ -223,6 +225,7 @@ fn bytes(text: &str) -> Result<i64, String> {
         "GiB" | "g" | "G" => 1 << 30,
         _ => return Err(format!("`{text}` is no size: write bytes, or a number with KiB, MiB or GiB")),
     };
-    let total = number.parse::<i64>().ok().and_then(|n| n.checked_mul(size)).filter(|n| (1 << 20..=1 << 40).contains(n));
+    let total =
+        number.parse::<i64>().ok().and_then(|n| n.checked_mul(size)).filter(|n| (1 << 20..=1 << 40).contains(n));
     total.ok_or_else(|| format!("`{text}` is no size between 1MiB and 1024GiB"))
 }

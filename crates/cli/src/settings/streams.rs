@@ -75,7 +75,12 @@ fn columns(merged: &Merged, stream: &str) -> Result<Vec<ColumnDefinition>, Setti
     table.iter().map(|(name, definition)| column(merged, stream, name, definition)).collect()
 }
 
-fn column(merged: &Merged, stream: &str, name: &str, definition: &toml::Value) -> Result<ColumnDefinition, SettingsError> {
+fn column(
+    merged: &Merged,
+    stream: &str,
+    name: &str,
+    definition: &toml::Value,
+) -> Result<ColumnDefinition, SettingsError> {
     let setting = format!("streams.{stream}.columns.{name}");
     check_name(name, &setting)?;
     let wrong = |problem: &str| {
@@ -130,9 +135,7 @@ fn adjust(merged: &Merged, stream: &mut Stream) -> Result<(), SettingsError> {
         Some(_) => stream.envelope = Envelope::None,
         None => {}
     }
-    for (key, value) in
-        [("lateness", &mut stream.lateness), ("idle", &mut stream.idle), ("skew", &mut stream.skew)]
-    {
+    for (key, value) in [("lateness", &mut stream.lateness), ("idle", &mut stream.idle), ("skew", &mut stream.skew)] {
         if let Some(micros) = text(merged, &name, key).and_then(|text| duration::parse(text).ok()) {
             *value = micros;
         }
@@ -158,7 +161,8 @@ fn identity(merged: &Merged, stream: &Stream) -> Result<Vec<String>, SettingsErr
         None => Ok(names),
         Some(unknown) => {
             let columns = stream.all_columns().map(|(name, _)| name);
-            let hint = super::nearest(unknown, columns).map_or(String::new(), |name| format!("; did you mean `{name}`?"));
+            let hint =
+                super::nearest(unknown, columns).map_or(String::new(), |name| format!("; did you mean `{name}`?"));
             Err(SettingsError(format!("{setting}: the stream has no column `{unknown}`{hint}")))
         }
     }

@@ -26,14 +26,18 @@ fn layer(settings: &Settings, setting: &str) -> (String, String) {
 #[test]
 fn later_layers_win_and_each_value_knows_its_own() {
     let file = "[kafka]\nbrokers = 'a:1'\ngroup = 'g'\n[streams.cloudtrail]\nlateness = '5m'\ntopic = 'audit'\n";
-    let variables = [("WATCHFIRE_STREAMS__CLOUDTRAIL__LATENESS", "30s"), ("WATCHFIRE_KAFKA__BROKERS", "b:1"), ("PATH", "x")];
+    let variables =
+        [("WATCHFIRE_STREAMS__CLOUDTRAIL__LATENESS", "30s"), ("WATCHFIRE_KAFKA__BROKERS", "b:1"), ("PATH", "x")];
     let settings = build(file, &variables, &["kafka.brokers=c:1,d:1", "engine.workers=3"]).unwrap();
     assert_eq!(settings.kafka.brokers, "c:1,d:1");
     assert_eq!(settings.streams[0].lateness, 30_000_000);
     assert_eq!((settings.streams[0].topic.as_str(), settings.engine.workers), ("audit", 3));
     assert_eq!(layer(&settings, "kafka.brokers"), ("c:1,d:1".into(), "--set".into()));
     assert_eq!(layer(&settings, "kafka.group"), ("g".into(), "watchfire.toml:3".into()));
-    assert_eq!(layer(&settings, "streams.cloudtrail.lateness"), ("30s".into(), "WATCHFIRE_STREAMS__CLOUDTRAIL__LATENESS".into()));
+    assert_eq!(
+        layer(&settings, "streams.cloudtrail.lateness"),
+        ("30s".into(), "WATCHFIRE_STREAMS__CLOUDTRAIL__LATENESS".into())
+    );
     assert_eq!(layer(&settings, "streams.lambda.lateness"), ("1m".into(), "default".into()));
     assert_eq!(layer(&settings, "admin.listen"), ("127.0.0.1:9464".into(), "default".into()));
 }
@@ -43,7 +47,12 @@ fn unknown_keys_name_the_nearest_and_where_they_are() {
     for (file, variables, arguments, says) in [
         ("[kafka]\nbroker = 'a'", vec![], vec![], vec!["`kafka.broker`", "`kafka.brokers`", "watchfire.toml:2"]),
         ("[kafak]\ngroup = 'a'", vec![], vec![], vec!["`kafak`", "`kafka`"]),
-        ("", vec![("WATCHFIRE_STREAMS__API__LATNESS", "1s")], vec![], vec!["`streams.api.lateness`", "WATCHFIRE_STREAMS__API__LATNESS"]),
+        (
+            "",
+            vec![("WATCHFIRE_STREAMS__API__LATNESS", "1s")],
+            vec![],
+            vec!["`streams.api.lateness`", "WATCHFIRE_STREAMS__API__LATNESS"],
+        ),
         ("", vec![("WATCHFIRE_KAFKA_BROKERS", "a")], vec![], vec!["WATCHFIRE_KAFKA__BROKERS"]),
         ("", vec![], vec!["admin.listne=x"], vec!["`admin.listen`", "--set"]),
         ("", vec![], vec!["admin"], vec!["KEY=VALUE"]),
@@ -106,7 +115,15 @@ fn streams_are_declared_sinks_opened_and_properties_handed_on() {
     "#;
     let settings = build(file, &[("WATCHFIRE_KAFKA__RAW__CLIENT_RACK", "r1")], &[]).unwrap();
     let raw: Vec<(&str, &str)> = settings.kafka.raw.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-    assert_eq!(raw, [("check.crcs", "true"), ("client.rack", "r1"), ("fetch.wait.max.ms", "5"), ("sasl.oauthbearer.config", "hidden")]);
+    assert_eq!(
+        raw,
+        [
+            ("check.crcs", "true"),
+            ("client.rack", "r1"),
+            ("fetch.wait.max.ms", "5"),
+            ("sasl.oauthbearer.config", "hidden")
+        ]
+    );
     let stream = &settings.streams[3];
     assert_eq!((stream.name.as_str(), stream.format, stream.identity.len()), ("audit", Format::Json, 1));
     assert_eq!(stream.column_type("tag"), Some(ColumnType::Integer));

@@ -70,7 +70,7 @@ pub(super) const SCALARS: [Scalar; 60] = [
     scalar("regexp_like", &[Any, Pattern, Literal]),
     scalar("regexp_match", &[Any, Pattern, Literal]),
     scalar("regexp_replace", &[Any, Pattern, Literal, Literal]),
-    scalar("replace", &[Any, Literal, Literal]),
+    scalar("replace", &[Any, Any, Literal]),
     scalar("reverse", &[Any]),
     scalar("right", &[Any, Literal]),
     scalar("rtrim", &[Any]),

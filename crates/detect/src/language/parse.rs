@@ -70,6 +70,7 @@ pub fn parse(file: &str, text: &str) -> Result<Parsed, Vec<Diagnostic>> {
         (header, query, _) => {
             let mut errors = header.err().unwrap_or_default();
             errors.extend(query.and_then(Result::err));
+            errors.sort_by_key(|error| error.span.start);
             Err(errors)
         }
     }
@@ -189,8 +190,8 @@ const OTHER_STATEMENTS: [&str; 36] = [
 ];
 
 /// Words that put one expression on top of another.
-const OPERATOR_WORDS: [&str; 16] = [
-    "AND", "OR", "XOR", "IS", "ISNULL", "NOTNULL", "LIKE", "ILIKE", "IN", "BETWEEN", "SIMILAR", "COLLATE", "OVERLAPS", "UNION",
+const OPERATOR_WORDS: [&str; 17] = [
+    "NOT", "AND", "OR", "XOR", "IS", "ISNULL", "NOTNULL", "LIKE", "ILIKE", "IN", "BETWEEN", "SIMILAR", "COLLATE", "OVERLAPS", "UNION",
     "EXCEPT", "INTERSECT",
 ];
 

@@ -28,6 +28,7 @@ pub(super) fn token_error(sql: &Sql<'_>, message: &str, at: usize) -> Diagnostic
 pub(super) fn parser_error(sql: &Sql<'_>, source: &Source, message: &str) -> Diagnostic {
     let (message, at) = split_location(message);
     let index = at.and_then(|at| source.range(Span::new(at, at))).map_or(source.lexemes.len(), |range| source.index(range.start));
+    let index = found_index(sql, source, message, index);
     let Some(found) = source.lexemes.get(index) else {
         let end = source.end;
         let expected = expected(message).map_or(String::new(), |expected| format!(": {expected} is missing"));
@@ -47,9 +48,22 @@ pub(super) fn parser_error(sql: &Sql<'_>, source: &Source, message: &str) -> Dia
     }
 }
 
+/// The index of the token that was found: the parser sometimes gives the place of the one after it.
+fn found_index(sql: &Sql<'_>, source: &Source, message: &str, index: usize) -> usize {
+    let is_it = |index: usize| match (message.split_once("found: "), source.lexemes.get(index)) {
+        (Some((_, found)), Some(lexeme)) => sql.text[lexeme.range.clone()].eq_ignore_ascii_case(found),
+        _ => false,
+    };
+    match index.checked_sub(1) {
+        Some(before) if !is_it(index) && is_it(before) => before,
+        _ => index,
+    }
+}
+
 /// `Expected: X, found: Y` → X, in plain words.
 fn expected(message: &str) -> Option<&str> {
-    let expected = message.strip_prefix("Expected: ")?.split(", found: ").next()?;
+    let expected = message.strip_prefix("Expected: ").or_else(|| message.strip_prefix("Expected "));
+    let expected = expected.or_else(|| message.strip_prefix("expected "))?.split(", found: ").next()?;
     Some(match expected {
         ")" => "a closing parenthesis",
         "(" => "an opening parenthesis",

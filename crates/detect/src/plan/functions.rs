@@ -135,7 +135,7 @@ impl JsonGet {
         if self.text {
             return json::text_at(text, path);
         }
-        let value: serde_json::Value = serde_json::from_str(text).ok()?;
+        let value = json::parse(text).ok()?;
         json::descend(&value, path).filter(|found| !found.is_null()).map(ToString::to_string)
     }
 }

@@ -2,11 +2,14 @@
 
 mod access;
 mod credentials;
+mod schedule;
 mod tampering;
 mod workload;
 
 use std::fmt;
 use std::str::FromStr;
+
+pub(crate) use schedule::Schedule;
 
 use crate::plan::Plan;
 use crate::settings::StreamKind;

@@ -223,6 +223,11 @@ fn write_rest(
         out.push_str(r#"","sharedEventID":""#);
         random.uuid(out);
     }
+    if let Some(endpoint) = &voice.endpoint {
+        for part in [r#"","vpcEndpointId":""#, endpoint, r#"","vpcEndpointAccountId":""#, scene.account] {
+            out.push_str(part);
+        }
+    }
     out.push_str(if event.data { r#"","eventCategory":"Data""# } else { r#"","eventCategory":"Management""# });
     if voice.tls {
         let (version, cipher) = TLS[(voice.home % 5).saturating_sub(2) as usize];

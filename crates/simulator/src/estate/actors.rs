@@ -215,6 +215,8 @@ impl Actor {
     fn speak(&self, time: i64, place: &Place, random: &mut Random, moments: &mut Moments) -> Voice {
         let account = place.accounts[self.account].as_str();
         let service = matches!(self.class, Class::Service | Class::ServiceRole);
+        let region = self.region(place, random);
+        let function_arn = format!("arn:aws:lambda:{region}:{account}:function:{}", self.session);
         let [identity, principal, arn] = match self.class {
             Class::User => {
                 let [identity, arn] = voice::user(account, &self.name, &self.id, &self.key);
@@ -235,6 +237,7 @@ impl Actor {
                     created: time - random.between(15 * 60, 50 * 60) * SECOND,
                     mfa: false,
                     invoked_by: service.then_some(self.session.as_str()),
+                    function_arn: (self.class == Class::Function).then_some(function_arn.as_str()),
                     federated: (self.class == Class::Pipeline).then_some((provider, subject.as_str())),
                 };
                 voice::role_session(&session, random, moments)
@@ -246,15 +249,21 @@ impl Actor {
             arn,
             name: if self.session.is_empty() { self.name.clone() } else { self.session.clone() },
             account: account.to_string(),
-            region: self.region(place, random).to_string(),
+            region: region.to_string(),
             address: self.address(place, random),
             agent: if service { self.session.clone() } else { self.agent.to_string() },
             console: self.class == Class::Person && !self.agent.starts_with("aws-cli"),
             tls: !service,
+            endpoint: self.in_network().then(|| format!("vpce-0{:016x}", mix(self.account as u64, region.len() as u64))),
             // All instances of a role deal with the same few things.
             home: if self.class == Class::Instance { self.named } else { self.home },
             reach: self.class.reach(),
         }
+    }
+
+    /// Functions and instances that live in a private network.
+    fn in_network(&self) -> bool {
+        self.class == Class::Instance || self.class == Class::Function && self.home.is_multiple_of(3)
     }
 
     fn region<'a>(&self, place: &'a Place, random: &mut Random) -> &'a str {
@@ -269,8 +278,10 @@ impl Actor {
     fn address(&self, place: &Place, random: &mut Random) -> String {
         match self.class {
             Class::Service | Class::ServiceRole => self.session.clone(),
-            Class::Function if !self.home.is_multiple_of(3) => platform_address(random.next()),
-            Class::Function | Class::Instance => platform_address(mix(self.home, 1)),
+            Class::Function if !self.in_network() => platform_address(random.next()),
+            Class::Function | Class::Instance => {
+                format!("10.{}.{}.{}", self.account * 8 + self.home as usize % 8, (self.home >> 8) % 256, (self.home >> 16) % 250 + 4)
+            }
             Class::Inventory => format!("192.0.2.{}", 200 + self.home % 8),
             Class::Pipeline => format!("20.{}.{}.{}", random.between(1, 250), random.between(0, 255), random.between(1, 254)),
             Class::Person => place.whereabouts(&self.session, random),

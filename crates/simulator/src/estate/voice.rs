@@ -23,6 +23,8 @@ pub(crate) struct Voice {
     pub console: bool,
     /// Whether the call came over TLS from outside the platform.
     pub tls: bool,
+    /// The private way into the platform that it takes, if it takes one.
+    pub endpoint: Option<String>,
     /// Decides which things it deals with; see `template::Scene`.
     pub home: u64,
     pub reach: usize,
@@ -40,13 +42,15 @@ pub(crate) struct RoleSession<'a> {
     pub created: i64,
     pub mfa: bool,
     pub invoked_by: Option<&'a str>,
+    /// The function that the credentials were made for.
+    pub function_arn: Option<&'a str>,
     /// For roles taken by a web identity: provider and subject.
     pub federated: Option<(&'a str, &'a str)>,
 }
 
 /// The `userIdentity` of a role's session, its principal and its ARN.
 pub(crate) fn role_session(session: &RoleSession, random: &mut Random, moments: &mut Moments) -> [String; 3] {
-    let RoleSession { account, role, role_id, session: name, created, mfa, invoked_by, federated } = session;
+    let RoleSession { account, role, role_id, session: name, created, mfa, invoked_by, function_arn, federated } = session;
     let short = role.rsplit('/').next().unwrap_or(role);
     let arn = format!("arn:aws:sts::{account}:assumed-role/{short}/{name}");
     let issuer = format!("arn:aws:iam::{account}:role/{role}");
@@ -69,6 +73,11 @@ pub(crate) fn role_session(session: &RoleSession, random: &mut Random, moments: 
         json.push_str(r#","ec2RoleDelivery":"2.0""#);
     }
     json.push('}');
+    if let Some(function) = function_arn {
+        json.push_str(&format!(
+            r#","inScopeOf":{{"issuerType":"AWS::Lambda::Function","credentialsIssuedTo":"{function}"}}"#
+        ));
+    }
     if let Some(service) = invoked_by {
         json.push_str(&format!(r#","invokedBy":"{service}""#));
     }

@@ -139,11 +139,32 @@ pub(super) enum Taken {
     WentBack(Arc<Partition>, i64, i64),
 }
 
+/// One stream's batch.
+#[derive(Debug, Default)]
+struct Builder {
+    batch: RawBatch,
+    /// When its first message was put in.
+    opened: i64,
+    /// Bytes of the batch before, which this one will mostly need too.
+    expected: usize,
+}
+
+impl Builder {
+    fn is_open(&self) -> bool {
+        !self.batch.payloads.is_empty()
+    }
+
+    fn close(&mut self) -> RawBatch {
+        self.expected = self.batch.bytes.len();
+        let next = RawBatch { stream: self.batch.stream, ..RawBatch::default() };
+        std::mem::replace(&mut self.batch, next)
+    }
+}
+
 /// The batch of each stream that is being filled.
 #[derive(Debug, Default)]
 pub(super) struct Builders {
-    /// By stream: the batch, and when its first message was put in.
-    open: Vec<(RawBatch, i64)>,
+    open: Vec<Builder>,
     /// When the last message was put in.
     now: i64,
 }
@@ -151,24 +172,23 @@ pub(super) struct Builders {
 impl Builders {
     /// For streams below `streams`.
     pub(super) fn new(streams: usize) -> Self {
-        let empty = |stream| (RawBatch { stream, ..RawBatch::default() }, 0);
+        let empty = |stream| Builder { batch: RawBatch { stream, ..RawBatch::default() }, ..Builder::default() };
         Self { open: (0..streams).map(empty).collect(), now: 0 }
     }
 
     pub(super) fn any_open(&self) -> bool {
-        self.open.iter().any(|(batch, _)| !batch.payloads.is_empty())
+        self.open.iter().any(Builder::is_open)
     }
 
     /// Whether an open batch was `micros` old when the last message came; also when the clock was set back.
     pub(super) fn waited(&self, micros: i64) -> bool {
         let old = |opened: i64| !(0..micros).contains(&(self.now - opened));
-        self.open.iter().any(|(batch, opened)| !batch.payloads.is_empty() && old(*opened))
+        self.open.iter().any(|builder| builder.is_open() && old(builder.opened))
     }
 
     /// All that is open, closed.
     pub(super) fn flush(&mut self) -> Vec<RawBatch> {
-        let open = self.open.iter_mut().filter(|(batch, _)| !batch.payloads.is_empty());
-        open.map(|(batch, _)| close(batch)).collect()
+        self.open.iter_mut().filter(|builder| builder.is_open()).map(Builder::close).collect()
     }
 
     /// Copies a message into its stream's batch.
@@ -184,12 +204,12 @@ impl Builders {
         let offset = message.offset();
         let went_back = (offset < entry.next).then_some(entry.next);
         (entry.next, entry.caught_up, entry.perhaps_caught_up) = (offset + 1, false, None);
-        let Some((batch, opened)) = self.open.get_mut(entry.stream) else { return Taken::NotOurs };
+        let Some(builder) = self.open.get_mut(entry.stream) else { return Taken::NotOurs };
         let now = clock.now();
         self.now = now;
-        if batch.payloads.is_empty() {
-            *opened = now;
-            batch.bytes.reserve(BATCH_BYTES / 4);
+        if !builder.is_open() {
+            builder.opened = now;
+            builder.batch.bytes.reserve(builder.expected);
         }
         let timestamp = message.timestamp().to_millis().filter(|ms| *ms >= 0).map_or(now, |ms| ms.saturating_mul(1000));
         let (kind, bytes) = match message.payload() {
@@ -197,18 +217,14 @@ impl Builders {
             Some(bytes) if bytes.len() > RECORD_BYTES => (PayloadKind::TooLarge, &bytes[..REJECT_BYTES]),
             Some(bytes) => (PayloadKind::Value, bytes),
         };
+        let batch = &mut builder.batch;
         batch.push(&entry.partition, offset, timestamp, kind, bytes);
         if let Some(from) = went_back {
             return Taken::WentBack(Arc::clone(&entry.partition), from, offset);
         }
         if batch.bytes.len() >= BATCH_BYTES || batch.payloads.len() >= BATCH_PAYLOADS {
-            return Taken::Full(close(batch));
+            return Taken::Full(builder.close());
         }
         Taken::Kept
     }
-}
-
-fn close(batch: &mut RawBatch) -> RawBatch {
-    let stream = batch.stream;
-    std::mem::replace(batch, RawBatch { stream, ..RawBatch::default() })
 }

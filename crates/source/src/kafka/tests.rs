@@ -301,3 +301,15 @@ fn a_pause_holds_messages_and_loses_none() {
     }
     assert!(member.seen.iter().enumerate().all(|(i, text)| *text == i.to_string()), "{:?}", member.seen);
 }
+
+#[test]
+fn the_classic_protocol_works_too() {
+    let broker = EmbeddedBroker::start(&[("cloudtrail", 2)]).unwrap();
+    produce(&producer(&broker), "cloudtrail", 1, ["a".to_string()]);
+    let mut settings = broker.settings("classic");
+    settings.raw.insert("group.protocol".into(), "classic".into());
+    let mut member = Member::new(connect_with(&settings, &["cloudtrail"]));
+    member.until("all there is", |m| m.seen == ["a"] && m.caught_up.len() == 2);
+    let done = member.done();
+    member.source.close(&done).unwrap();
+}

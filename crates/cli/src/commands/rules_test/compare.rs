@@ -111,9 +111,12 @@ mod tests {
         Expected::read("findings.jsonl", &texts.join("\n")).unwrap()
     }
 
-    const A: &str = r#"{"detector":"d","state":"final","window":null,"window_end":null,"keys":{"k":"a"},"row":{"k":"a","n":1}}"#;
-    const A2: &str = r#"{"detector":"d","state":"final","window":null,"window_end":null,"keys":{"k":"a"},"row":{"n":2,"k":"a"}}"#;
-    const B: &str = r#"{"detector":"d","state":"final","window":null,"window_end":null,"keys":{"k":"b"},"row":{"k":"b","n":1}}"#;
+    const A: &str =
+        r#"{"detector":"d","state":"final","window":null,"window_end":null,"keys":{"k":"a"},"row":{"k":"a","n":1}}"#;
+    const A2: &str =
+        r#"{"detector":"d","state":"final","window":null,"window_end":null,"keys":{"k":"a"},"row":{"n":2,"k":"a"}}"#;
+    const B: &str =
+        r#"{"detector":"d","state":"final","window":null,"window_end":null,"keys":{"k":"b"},"row":{"k":"b","n":1}}"#;
 
     #[test]
     fn order_does_not_count_and_number_does() {

@@ -43,9 +43,12 @@ pub enum Verdict {
 /// [`Failure::Rule`] if a detector is wrong or a test failed.
 pub fn run(options: &RulesTest, settings: &Settings, screen: &Screen) -> Result<(), Failure> {
     let paths = if options.paths.is_empty() { &settings.rules } else { &options.paths };
-    let rules = Rules::load(paths, &settings.streams).or_say(screen)?;
+    let rules = Rules::load(paths, &settings.streams);
+    let errors = rules.say_errors(screen);
     if options.update && paths.is_empty() {
-        return Err(Failure::Setting("--update writes into folders: name them, as in `watchfire rules test --update queries`".into()));
+        return Err(Failure::Setting(
+            "--update writes into folders: name them, as in `watchfire rules test --update queries`".into(),
+        ));
     }
     let verdicts = all(&rules, &settings.streams, options.update);
     let mut text = String::new();
@@ -66,7 +69,7 @@ pub fn run(options: &RulesTest, settings: &Settings, screen: &Screen) -> Result<
         text += &format!("{}\n", paint(screen.colour(), if failed > 0 { "1;31" } else { "1;32" }, &last));
     }
     screen.print(&text)?;
-    if failed > 0 { Err(Failure::Rule) } else { Ok(()) }
+    if failed > 0 || errors > 0 { Err(Failure::Rule) } else { Ok(()) }
 }
 
 /// Tests all detectors, as many at once as there are cores; verdicts in the order of the files.
@@ -79,8 +82,13 @@ pub fn all(rules: &Rules, streams: &[Stream], update: bool) -> Vec<Verdict> {
                 loop {
                     let index = next.fetch_add(1, Relaxed);
                     let Some(file) = rules.files.get(index) else { return };
-                    let Some(detector) = rules.detectors.iter().find(|d| d.info.name == file.name) else { continue };
-                    let verdict = one(file, detector, streams, update);
+                    let detector = rules.detectors.iter().find(|detector| detector.info.name == file.name);
+                    let verdict = match detector {
+                        Some(detector) => one(file, detector, streams, update),
+                        None => {
+                            Verdict::Failed(vec!["it is wrong: `watchfire rules check` says what and where".into()])
+                        }
+                    };
                     verdicts.lock().unwrap_or_else(PoisonError::into_inner)[index] = verdict;
                 }
             });
@@ -139,4 +147,3 @@ fn as_json(file: &RuleFile, verdict: &Verdict) -> String {
     };
     format!("{value}\n")
 }
-

@@ -42,7 +42,9 @@ fn goldens_are_written_then_held_to() {
     write(folder.path(), "many-calls", COUNTED, &many, &record(0, "ListBuckets"));
     write(folder.path(), "stopped", RULE, &record(1, "StopLogging"), &record(2, "StartLogging"));
     let missing = test(folder.path(), false);
-    assert!(missing.iter().all(|v| matches!(v, Verdict::Failed(lines) if lines[0].contains("findings.jsonl is missing"))));
+    assert!(
+        missing.iter().all(|v| matches!(v, Verdict::Failed(lines) if lines[0].contains("findings.jsonl is missing")))
+    );
     assert_eq!(test(folder.path(), true), [Verdict::Updated(2, true), Verdict::Updated(1, true)]);
     assert_eq!(test(folder.path(), true), [Verdict::Updated(2, false), Verdict::Updated(1, false)]);
     assert_eq!(test(folder.path(), false), [Verdict::Passed(2), Verdict::Passed(1)]);

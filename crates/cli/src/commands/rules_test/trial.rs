@@ -51,7 +51,9 @@ impl Tests {
 
     fn read(&self, name: &str) -> Result<Cow<'static, [u8]>, String> {
         match self {
-            Self::Folder(folder) => std::fs::read(folder.join(name)).map(Cow::Owned).map_err(|e| format!("{name}: {e}")),
+            Self::Folder(folder) => {
+                std::fs::read(folder.join(name)).map(Cow::Owned).map_err(|e| format!("{name}: {e}"))
+            }
             Self::Shipped(detector) => {
                 shipped_test(detector, name).map(Cow::Borrowed).ok_or_else(|| format!("{name} is not there"))
             }
@@ -70,7 +72,8 @@ impl Tests {
             let text = std::str::from_utf8(&text).map_err(|error| format!("{FINDINGS}: {error}"))?;
             problems.extend(difference(&Expected::read(FINDINGS, text)?, &found));
             if found.is_empty() {
-                problems.push(format!("{FIRES}: nothing is found in it: it must hold records that make the detector fire"));
+                problems
+                    .push(format!("{FIRES}: nothing is found in it: it must hold records that make the detector fire"));
             }
             Verdict::Passed(found.len())
         };
@@ -101,7 +104,8 @@ impl Tests {
         let clock = Arc::new(SimulatedClock::at(time::LATEST));
         let engine = EngineSettings { workers: 1, shards: 1, in_flight: 16 << 20 };
         let launch = Launch::new(by_stream(vec![detector.clone()], streams), engine, clock);
-        let failed = |failure: crate::failure::Failure| format!("{name}: {}", failure.message().unwrap_or("it cannot be run"));
+        let failed =
+            |failure: crate::failure::Failure| format!("{name}: {}", failure.message().unwrap_or("it cannot be run"));
         let input = match self {
             Self::Folder(folder) => {
                 Input::files(&[folder.join(name)], stream, time::LATEST, &launch.streams).map_err(failed)?

@@ -85,6 +85,9 @@ fn warn_of_blind_input(rules: &Rules, stream: usize, settings: &Settings, screen
     if of_stream == 0 {
         let name = &settings.streams[stream].name;
         let all = numbers::of(rules.detectors.len() as u64, "detector", "detectors");
-        screen.notice("warning", &format!("none of {all} reads the stream `{name}`: nothing will be found; see --stream and --rules"));
+        screen.notice(
+            "warning",
+            &format!("none of {all} reads the stream `{name}`: nothing will be found; see --stream and --rules"),
+        );
     }
 }

@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use watchfire_engine::detect::StreamDetectors;
-use watchfire_engine::finding::sinks::{self, RejectSettings, SinkSettings, FileMode};
 use watchfire_engine::finding::Sink;
+use watchfire_engine::finding::sinks::{self, FileMode, RejectSettings, SinkSettings};
 use watchfire_engine::source::{KafkaSource, StartFrom};
 use watchfire_engine::{Admin, Metrics};
 use watchfire_record::{Clock, SystemClock};
@@ -44,21 +44,22 @@ pub(super) fn run(options: &Run, settings: &Settings, screen: &Screen) -> Result
     let admin = admin.transpose()?;
     let names: Vec<&str> = topics.iter().map(|(topic, _)| topic.as_str()).collect();
     let listening = admin.map_or(String::new(), |admin| format!("; http://{}/metrics", admin.address()));
-    screen.notice("note", &format!(
-        "group `{}` reads {} from {} with {}{listening}",
-        kafka.group,
-        names.join(", "),
-        kafka.brokers,
-        numbers::of(launch.detectors() as u64, "detector", "detectors"),
-    ));
+    screen.notice(
+        "note",
+        &format!(
+            "group `{}` reads {} from {} with {}{listening}",
+            kafka.group,
+            names.join(", "),
+            kafka.brokers,
+            numbers::of(launch.detectors() as u64, "detector", "detectors"),
+        ),
+    );
     let start = clock.now();
     let result = thread::scope(|scope| {
-        let over = Over(AtomicBool::new(false));
-        let over = &over;
+        let (over, watching) = (Arc::new(AtomicBool::new(false)), Arc::clone(&launch.metrics));
         // The scope waits for this thread, so it must end whatever happens.
-        let watching = Arc::clone(&launch.metrics);
-        scope.spawn(move || look(&watching, &ready, over));
-        let _end = End(over);
+        let _end = End(Arc::clone(&over));
+        scope.spawn(move || look(&watching, &ready, &over));
         let (metrics, mut rate, clock) = (Arc::clone(&launch.metrics), Rate::new(), Arc::clone(&clock));
         let line = move || summary::status(&metrics, rate.next(&*clock, metrics.total().consumed), true);
         let _line = progress::show(scope, screen, line);
@@ -89,7 +90,9 @@ fn topics(
     chosen.sort_unstable();
     chosen.dedup();
     if chosen.is_empty() {
-        return Err(Failure::Setting("there is no detector, so nothing to read for: see --rules and rules.folders".into()));
+        return Err(Failure::Setting(
+            "there is no detector, so nothing to read for: see --rules and rules.folders".into(),
+        ));
     }
     Ok(chosen.into_iter().map(|index| (settings.streams[index].topic.clone(), index)).collect())
 }
@@ -123,21 +126,18 @@ fn stateful(streams: &[Arc<StreamDetectors>]) -> usize {
     streams.iter().flat_map(|stream| &stream.detectors).filter(|detector| detector.stateful()).count()
 }
 
-/// Whether the run is over.
-struct Over(AtomicBool);
+/// Says that the run is over when it is dropped.
+struct End(Arc<AtomicBool>);
 
-/// Says so when it is dropped.
-struct End<'a>(&'a Over);
-
-impl Drop for End<'_> {
+impl Drop for End {
     fn drop(&mut self) {
-        self.0.0.store(true, Relaxed);
+        self.0.store(true, Relaxed);
     }
 }
 
 /// Ready is who has partitions.
-fn look(metrics: &Metrics, ready: &AtomicBool, over: &Over) {
-    while !over.0.load(Relaxed) {
+fn look(metrics: &Metrics, ready: &AtomicBool, over: &AtomicBool) {
+    while !over.load(Relaxed) {
         ready.store(metrics.partitions.load(Relaxed) > 0, Relaxed);
         thread::sleep(LOOK);
     }
@@ -155,7 +155,11 @@ impl Notices<'_> {
         self.screen.notice("note", text);
         if !self.warned && self.stateful > 0 && text.contains("other members of group") {
             self.warned = true;
-            let detectors = numbers::of(self.stateful as u64, "detector that keeps state counts", "detectors that keep state count");
+            let detectors = numbers::of(
+                self.stateful as u64,
+                "detector that keeps state counts",
+                "detectors that keep state count",
+            );
             self.screen.notice("warning", &format!(
                 "this process is one of several: {detectors} only what is in this process's partitions; a threshold \
                  is then for each process, unless the topic is partitioned by the detector's key"

@@ -28,7 +28,9 @@ fn one_record_gets_a_verdict() {
     let verdict = |record: &str| start(&["--gate", "--rules", rule, "-e", record]);
     assert!(matches!(verdict(&record("StopLogging")), Err(Failure::Findings)));
     assert!(verdict(&record("StartLogging")).is_ok());
-    assert!(matches!(verdict("{\"eventName\":\"StopLogging\"}"), Err(Failure::Setting(text)) if text.contains("rejected")));
+    assert!(
+        matches!(verdict("{\"eventName\":\"StopLogging\"}"), Err(Failure::Setting(text)) if text.contains("rejected"))
+    );
     assert!(start(&["--rules", rule, "-e", &record("StopLogging")]).is_ok());
 }
 
@@ -54,7 +56,9 @@ fn a_bounded_run_writes_final_findings_and_keeps_rejects() {
 fn mistakes_have_their_exit_codes() {
     let missing = start(&["--input", "nowhere.jsonl"]);
     assert!(matches!(missing, Err(Failure::Setting(text)) if text.contains("nowhere.jsonl")));
-    assert!(matches!(start(&["--stream", "cloudtrial", "-e", "{}"]), Err(Failure::Setting(text)) if text.contains("cloudtrial")));
+    assert!(
+        matches!(start(&["--stream", "cloudtrial", "-e", "{}"]), Err(Failure::Setting(text)) if text.contains("cloudtrial"))
+    );
     let folder = tempfile::tempdir().unwrap();
     let rule = folder.path().join("wrong.sql");
     std::fs::write(&rule, RULE.replace("event_name =", "event_nmae =")).unwrap();

@@ -3,7 +3,7 @@
 use std::ops::{ControlFlow, Range};
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, Spanned, TableAlias, TableFactor, Visit, Visitor,
+    Expr, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, TableAlias, TableFactor, Visit, Visitor,
 };
 
 use super::scope::{Facts, Known, Scope, facts};

@@ -55,8 +55,6 @@ impl Checker<'_> {
             | Expr::IsNotNull(_)
             | Expr::IsUnknown(_)
             | Expr::IsNotUnknown(_)
-            | Expr::IsDistinctFrom(..)
-            | Expr::IsNotDistinctFrom(..)
             | Expr::InList { .. }
             | Expr::Between { .. }
             | Expr::Nested(_)
@@ -68,6 +66,7 @@ impl Checker<'_> {
             | Expr::Like { any: false, .. }
             | Expr::ILike { any: false, .. }
             | Expr::UnaryOp { op: UnaryOperator::Not | UnaryOperator::Minus | UnaryOperator::Plus, .. } => {}
+            Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right) => self.distinct_from(right, context),
             Expr::Interval(interval) => self.interval(interval, self.span(expr, context.select)),
             Expr::Value(value) => self.literal(expr, &value.value, context),
             Expr::TypedString(typed) => self.cast(expr, &typed.data_type, context),
@@ -92,6 +91,24 @@ impl Checker<'_> {
                 self.refuse_form(expr, context, "values inside JSON are not reached with [ ] or :", "write request -> 'tags' ->> 'env'; an array's element by its index, from 0: request -> 'items' ->> 0");
             }
             _ => self.refuse_form(expr, context, "this expression is not supported", "write it with comparisons, AND, OR, CASE and functions"),
+        }
+    }
+
+    /// The parser takes all that follows IS DISTINCT FROM as its right side, AND and OR too, which PostgreSQL does not.
+    fn distinct_from(&mut self, right: &Expr, context: Context<'_>) {
+        use BinaryOperator as Op;
+        let tighter = match right {
+            Expr::BinaryOp { op, .. } => matches!(
+                op,
+                Op::Plus | Op::Minus | Op::Multiply | Op::Divide | Op::Modulo | Op::StringConcat | Op::Arrow | Op::LongArrow
+            ),
+            Expr::UnaryOp { op, .. } => *op != UnaryOperator::Not,
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_) | Expr::Nested(_) | Expr::Function(_) => true,
+            Expr::Cast { .. } | Expr::Interval(_) | Expr::TypedString(_) | Expr::Case { .. } => true,
+            _ => false,
+        };
+        if !tighter {
+            self.refuse_form(right, context, "what belongs to IS DISTINCT FROM is not clear here", "put parentheses around the comparison: (a IS DISTINCT FROM b) AND c");
         }
     }
 

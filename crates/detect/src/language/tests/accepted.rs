@@ -30,8 +30,8 @@ fn shorthands_are_written_out() {
              QUALIFY count(*) OVER (PARTITION BY source_ip ORDER BY event_time RANGE BETWEEN INTERVAL '5 minutes' PRECEDING AND CURRENT ROW) >= 10",
         ),
         (
-            "SELECT region FROM cloudtrail WINDOW keys AS (PARTITION BY region), w AS (keys ORDER BY event_time), v AS w \
-             QUALIFY count(*) OVER (v RANGE INTERVAL '1 hour' PRECEDING) > 3",
+            "SELECT region FROM cloudtrail WINDOW regions AS (PARTITION BY region), w AS (regions ORDER BY event_time) \
+             QUALIFY count(*) OVER (w RANGE INTERVAL '1 hour' PRECEDING) > 3",
             "SELECT region FROM cloudtrail QUALIFY count(*) OVER (PARTITION BY region ORDER BY event_time RANGE BETWEEN INTERVAL '1 hour' PRECEDING AND CURRENT ROW) > 3",
         ),
         (
@@ -78,7 +78,7 @@ const GOOD: &[&str] = &[
     "SELECT CASE WHEN method = 'GET' THEN 'read' ELSE 'write' END AS kind, substring(path FROM 1 FOR 10) AS p, trim(both '/' from path) AS q, \
      extract(hour FROM event_time) AS h, position('a' IN path) AS a, coalesce(authorizer_error, 'none') AS e FROM api \
      WHERE status BETWEEN 400 AND 499 AND regexp_like(path, '\\.\\.(/|%2f)', 'i') AND length(path) > 3 AND date_part('dow', event_time) = 0",
-    "SELECT function_name, message FROM lambda WHERE record ->> 'level' IS DISTINCT FROM level AND (record ->> 'n')::double precision > 1.5e3",
+    "SELECT function_name, message FROM lambda WHERE (record ->> 'level' IS DISTINCT FROM level) AND (record ->> 'n')::double precision > 1.5e3",
     "WITH refused AS (SELECT * FROM cloudtrail WHERE error_code LIKE 'Access%') SELECT principal FROM refused",
     "select Event_Name, \"region\" from CloudTrail where EVENT_NAME = 'x' -- trailing",
 ];

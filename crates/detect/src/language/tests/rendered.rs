@@ -32,13 +32,13 @@ fn several_lines_and_a_wide_gutter() {
         &with_header(&sql),
         r"
 error[W022]: `now` gives another value at each run: a replay could not find the same again
-   --> queries/a-test/detector.sql:12:28
+   --> queries/a-test/detector.sql:12:26
     |
  12 |     WHERE region = 'é日' AND now() > event_time LIMIT 5
     |                              ^^^^^ 
     = help: compare with event_time, the record's own time, and let lateness decide what is too old
 error[W013]: LIMIT needs all rows at once, and a stream has no last row
-   --> queries/a-test/detector.sql:12:47
+   --> queries/a-test/detector.sql:12:45
     |
  12 |     WHERE region = 'é日' AND now() > event_time LIMIT 5
     |                                                 ^^^^^^^ no end to wait for

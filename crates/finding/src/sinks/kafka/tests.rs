@@ -55,7 +55,8 @@ fn findings_are_delivered_and_counted_and_one_key_stays_together() {
         lines.push(payload);
     }
     let mut expected: Vec<String> = findings.iter().map(to_json).collect();
-    (lines.sort(), expected.sort());
+    lines.sort();
+    expected.sort();
     assert_eq!((partitions.len(), lines), (7, expected));
 }
 
