@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use watchfire_engine::Outlet;
 use watchfire_engine::detect::StreamDetectors;
-use watchfire_engine::finding::{RejectSink, Sink};
+use watchfire_engine::finding::RejectSink;
 use watchfire_engine::pipeline;
 use watchfire_engine::source::{FileSource, Source};
 use watchfire_engine::{Metrics, Run, first_times};
@@ -53,7 +54,7 @@ impl Input {
 #[derive(Default)]
 pub struct Outputs {
     /// Sinks for findings: each gets all.
-    pub sinks: Vec<Box<dyn Sink>>,
+    pub sinks: Vec<Outlet>,
     /// The sink for rejects.
     pub rejects: Option<Box<dyn RejectSink>>,
 }

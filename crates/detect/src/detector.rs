@@ -25,15 +25,19 @@ impl Detector {
         !matches!(self.plan.operator, Operator::Match)
     }
 
+    /// What a row that is only counted needs: what its expressions read, and its id.
+    #[must_use]
+    pub fn fold_columns(&self, stream: &Stream) -> Vec<ColumnRequest> {
+        let mut columns = self.plan.row_columns.clone();
+        add(&mut columns, named(stream, "event_id"));
+        columns
+    }
+
     /// What a found row needs: what its expressions read, the record's identity, its id.
     #[must_use]
     pub fn row_columns(&self, stream: &Stream) -> Vec<ColumnRequest> {
-        let mut columns = self.plan.row_columns.clone();
-        let mut names = identity_names(stream);
-        names.push("event_id".to_owned());
-        for name in names {
-            add(&mut columns, named(stream, &name));
-        }
+        let mut columns = self.fold_columns(stream);
+        identity_names(stream).iter().for_each(|name| add(&mut columns, named(stream, name)));
         columns
     }
 }
@@ -44,10 +48,20 @@ pub fn identity_names(stream: &Stream) -> Vec<String> {
     if stream.identity.is_empty() {
         return ["_topic", "_partition", "_offset", "_index"].map(String::from).to_vec();
     }
-    stream.identity.clone()
+    let mut names = stream.identity.clone();
+    // Identities are kept until the watermark passes their time, so the time is part of every one.
+    if !names.iter().any(|name| name == "event_time") {
+        names.push("event_time".to_owned());
+    }
+    names
 }
 
-fn named(stream: &Stream, name: &str) -> ColumnRequest {
+/// The stream's column of this name, as it is asked for.
+///
+/// # Panics
+/// If the stream has no such column.
+#[must_use]
+pub fn named(stream: &Stream, name: &str) -> ColumnRequest {
     let column_type = stream.column_type(name).expect("identity columns are the stream's own");
     ColumnRequest { source: ColumnSource::Column(name.to_owned()), column_type }
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray};
+use arrow::datatypes::TimestampMicrosecondType;
 use datafusion::common::Result;
 use watchfire_record::{
     Batch, Column, ColumnRequest, DetectorInfo, Evidence, Finding, Row, State, Value, interner::NULL_ID,
 };
 
-use crate::detector::{Detector, StreamDetectors, identity_names};
+use crate::detector::{Detector, StreamDetectors, identity_names, named};
 use crate::expression::{Expression, record_batch, schema, schema_of};
 use crate::identities::{Identities, SecretHasher};
 use crate::matcher::{BatchColumns, Matcher};
@@ -60,8 +61,9 @@ impl Judge {
                 matches.insert(index, MatchRow::new(detector, &detectors)?);
             }
         }
-        let has_identity = !detectors.stream.identity.is_empty();
-        let identity = feeders.values().next().filter(|_| has_identity).map(Feeder::identity_columns);
+        let stream = &detectors.stream;
+        let needed = !stream.identity.is_empty() && !feeders.is_empty();
+        let identity = needed.then(|| identity_names(stream).iter().map(|name| named(stream, name)).collect());
         Ok(Self {
             matcher: Matcher::new(&clauses, &detectors.available)?,
             columns: BatchColumns::new(detectors.decoded.clone()),
@@ -129,7 +131,10 @@ impl Judge {
                     let present = !arrow::array::Array::is_null(texts, row as usize);
                     self.hasher.extend(hash, present.then(|| texts.value(row as usize)))
                 }
-                None => self.hasher.extend(hash, value_at(array, row as usize).to_string()),
+                None => match array.as_primitive_opt::<TimestampMicrosecondType>() {
+                    Some(times) => self.hasher.extend(hash, times.value(row as usize)),
+                    None => self.hasher.extend(hash, value_at(array, row as usize).to_string()),
+                },
             },
         })
     }

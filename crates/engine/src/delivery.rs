@@ -45,12 +45,29 @@ struct Unacknowledged {
     caused_at: Vec<i64>,
 }
 
+/// A sink, and what became of what it was to get.
+pub struct Outlet {
+    /// The sink.
+    pub sink: Box<dyn Sink>,
+    /// Whether it may hold up the intake. What another has no room for is left out, counted and said.
+    pub required: bool,
+    full: bool,
+}
+
+impl Outlet {
+    /// A sink that may, or may not, hold up the intake.
+    #[must_use]
+    pub fn new(sink: Box<dyn Sink>, required: bool) -> Self {
+        Self { sink, required, full: false }
+    }
+}
+
 /// Delivers findings and rejects.
 pub struct Delivery {
     shards: usize,
     next: u64,
     waiting: BTreeMap<u64, Collected>,
-    sinks: Vec<Box<dyn Sink>>,
+    sinks: Vec<Outlet>,
     reject_sink: Option<Box<dyn RejectSink>>,
     /// By stream: the names of its detectors, which a reject has blinded.
     blinded: Vec<Vec<Arc<str>>>,
@@ -70,7 +87,7 @@ pub struct DeliveryParts {
     /// How many shards' outcomes each job has.
     pub shards: usize,
     /// Where findings go: each gets all.
-    pub sinks: Vec<Box<dyn Sink>>,
+    pub sinks: Vec<Outlet>,
     /// Where rejects go.
     pub reject_sink: Option<Box<dyn RejectSink>>,
     /// By stream: the names of its detectors.
@@ -167,7 +184,7 @@ impl Delivery {
             sequence: worker.sequence,
             positions: worker.positions,
             bytes: worker.bytes,
-            caused_at: found.iter().filter(|f| f.state == State::New || f.revision == 1).map(|f| f.caused_at).collect(),
+            caused_at: found.iter().filter(|finding| tells_at_once(finding)).map(|f| f.caused_at).collect(),
         });
         Ok(())
     }
@@ -191,8 +208,12 @@ impl Delivery {
         if found.is_empty() {
             return Ok(());
         }
-        for sink in &mut self.sinks {
-            until_taken(|| sink.send(found), wait)?;
+        for outlet in &mut self.sinks {
+            if outlet.required {
+                until_taken(|| outlet.sink.send(found), wait)?;
+            } else {
+                outlet.offer(found, &self.metrics);
+            }
         }
         self.sent += found.len() as u64;
         Ok(())
@@ -216,7 +237,8 @@ impl Delivery {
 
     /// Sees what the sinks have acknowledged, and returns how many bytes are no longer in flight.
     pub fn settle(&mut self) -> usize {
-        let findings = self.sinks.iter_mut().map(|sink| sink.acknowledged()).min().unwrap_or(u64::MAX);
+        let required = self.sinks.iter_mut().filter(|outlet| outlet.required);
+        let findings = required.map(|outlet| outlet.sink.acknowledged()).min().unwrap_or(u64::MAX);
         let rejects = self.reject_sink.as_mut().map_or(u64::MAX, |sink| sink.acknowledged());
         let mut freed = 0;
         let safe = |u: &Unacknowledged| u.findings <= findings && u.rejects <= rejects;
@@ -238,15 +260,38 @@ impl Delivery {
     ///
     /// # Errors
     /// If a sink cannot go on, or not in time.
-    pub fn flush(&mut self, within: std::time::Duration) -> Result<usize, EngineError> {
-        for sink in &mut self.sinks {
-            sink.flush(within)?;
+    pub fn flush(&mut self, within: std::time::Duration) -> Result<(), EngineError> {
+        let mut flushed = Ok(());
+        for outlet in &mut self.sinks {
+            let sink = outlet.sink.flush(within);
+            flushed = flushed.and(if outlet.required { sink } else { Ok(()) });
         }
         if let Some(sink) = &mut self.reject_sink {
-            sink.flush(within)?;
+            flushed = flushed.and(sink.flush(within));
         }
-        Ok(self.settle())
+        Ok(flushed?)
     }
+}
+
+impl Outlet {
+    /// Gives a sink that may not hold anything up what it has room for.
+    fn offer(&mut self, found: &[Finding], metrics: &Metrics) {
+        match self.sink.send(found) {
+            Ok(()) => self.full = false,
+            Err(error) => {
+                metrics.undelivered.fetch_add(found.len() as u64, Relaxed);
+                if !self.full {
+                    tracing::error!(sink = self.sink.name(), %error, "findings are left out of this sink until it has room");
+                }
+                self.full = true;
+            }
+        }
+    }
+}
+
+/// Whether a finding is told because of its last record, not because time passed: only then is there a latency.
+fn tells_at_once(finding: &Finding) -> bool {
+    finding.state == State::New || finding.window_end.is_none()
 }
 
 /// Tries until it is taken; waits while there is no room.

@@ -1,6 +1,6 @@
 //! Taking in: events of the source become numbered jobs, as many as the budget of bytes lets in flight.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,6 +21,8 @@ const POLL: Duration = Duration::from_millis(20);
 const TICK: i64 = 200_000;
 /// How long partitions that are to be handed over are waited for: what is in flight of them is finished first.
 const HAND_OVER: Duration = Duration::from_secs(20);
+/// The same once the run is to end.
+const HAND_OVER_AT_END: Duration = Duration::from_secs(3);
 
 /// What intake shares with the other rooms.
 pub struct Intake<'a> {
@@ -50,31 +52,33 @@ struct Taking {
     last_tick: i64,
     tick_sequence: u64,
     committed: HashMap<Arc<Partition>, i64>,
-    assigned: Vec<Assignment>,
+    assigned: HashSet<Arc<Partition>>,
+    /// Nobody looks for records: paused, or the broker is away.
+    blind: bool,
 }
 
-/// Takes in until the input is over, the run is to end, or it cannot go on.
+/// Takes in until the input is over, the run is to end, or it cannot go on. Returns the partitions that are still ours.
 ///
 /// # Errors
 /// If the source cannot go on.
-pub fn run(source: &mut dyn Source, mut intake: Intake<'_>) -> Result<(), EngineError> {
+pub fn run(source: &mut dyn Source, mut intake: Intake<'_>) -> Result<HashSet<Arc<Partition>>, EngineError> {
     let mut taking = Taking {
         sequence: 0,
         last_tick: intake.clock.now(),
         tick_sequence: 0,
         committed: HashMap::new(),
-        assigned: Vec::new(),
+        assigned: HashSet::new(),
+        blind: false,
     };
     while !intake.shutdown.load(Relaxed) && !intake.failed.load(Relaxed) {
-        let room = intake.budget.has_room(Duration::ZERO);
-        source.set_paused(!room);
+        taking.pause(!intake.budget.has_room(Duration::ZERO), source, &intake);
         let event = source.poll(POLL)?;
         if taking.event(event, source, &mut intake)? {
             break;
         }
         taking.now_and_then(source, &mut intake)?;
     }
-    Ok(())
+    Ok(taking.assigned)
 }
 
 impl Taking {
@@ -86,7 +90,7 @@ impl Taking {
                 self.job(Work::Batch(batch), intake);
             }
             Event::Assigned(assigned) => {
-                self.assigned.extend(assigned.iter().cloned());
+                self.assigned.extend(assigned.iter().map(|a| Arc::clone(&a.partition)));
                 let first = |a: Assignment| {
                     let time = intake.first_times.get(&a.partition).copied();
                     (a, time)
@@ -97,7 +101,7 @@ impl Taking {
             Event::Revoked { partitions, lost } => self.revoked(partitions, lost, source, intake)?,
             Event::CaughtUp(partition) => self.job(Work::CaughtUp(partition), intake),
             Event::Ended(partition) => {
-                self.assigned.retain(|a| a.partition != partition);
+                self.assigned.remove(&partition);
                 self.job(Work::Removed(vec![partition]), intake);
             }
             Event::Nothing => {}
@@ -109,6 +113,16 @@ impl Taking {
         }
         intake.metrics.partitions.store(self.assigned.len() as u64, Relaxed);
         Ok(false)
+    }
+
+    /// Stops taking, or goes on. Time does not pass for silent partitions while nobody looks at them.
+    fn pause(&mut self, pause: bool, source: &mut dyn Source, intake: &Intake<'_>) {
+        source.set_paused(pause);
+        let blind = pause || !source.is_available();
+        if self.blind && !blind {
+            self.job(Work::Resumed, intake);
+        }
+        self.blind = blind;
     }
 
     fn job(&mut self, work: Work, intake: &Intake<'_>) {
@@ -128,18 +142,19 @@ impl Taking {
         intake: &mut Intake<'_>,
     ) -> Result<(), EngineError> {
         let mut waited = Duration::ZERO;
-        while !lost && waited < HAND_OVER && !intake.failed.load(Relaxed) && !self.all_done(intake) {
+        let limit = || if intake.shutdown.load(Relaxed) { HAND_OVER_AT_END } else { HAND_OVER };
+        while !lost && waited < limit() && !intake.failed.load(Relaxed) && !self.all_done(intake) {
             std::thread::sleep(Duration::from_millis(5));
             waited += Duration::from_millis(5);
         }
-        let done = if lost { Vec::new() } else { self.newly_done(intake) };
-        let ours: Vec<_> = done.into_iter().filter(|(partition, _)| partitions.contains(partition)).collect();
-        source.release(&ours)?;
-        self.assigned.retain(|a| !partitions.contains(&a.partition));
-        partitions.iter().for_each(|partition| {
+        let mut ours = Vec::new();
+        for partition in &partitions {
+            self.assigned.remove(partition);
             self.committed.remove(partition);
-        });
-        intake.progress.lock().unwrap_or_else(PoisonError::into_inner).done.retain(|p, _| !partitions.contains(p));
+            let done = intake.progress.lock().unwrap_or_else(PoisonError::into_inner).done.remove(partition);
+            ours.extend(done.filter(|_| !lost).map(|offset| (Arc::clone(partition), offset)));
+        }
+        source.release(&ours)?;
         self.job(Work::Removed(partitions), intake);
         Ok(())
     }
@@ -148,22 +163,19 @@ impl Taking {
         intake.progress.lock().unwrap_or_else(PoisonError::into_inner).sequence == self.sequence
     }
 
-    /// Positions that are done and were not committed, and are ours still.
+    /// Positions that are done and were not committed; those that are no longer ours are forgotten.
     fn newly_done(&mut self, intake: &Intake<'_>) -> Vec<(Arc<Partition>, i64)> {
-        let progress = intake.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = |(partition, offset): (&Arc<Partition>, &i64)| {
-            let ours = self.assigned.iter().any(|a| a.partition == *partition);
-            let fresh = self.committed.get(partition) != Some(offset);
-            (ours && fresh).then(|| (Arc::clone(partition), *offset))
-        };
-        let done: Vec<_> = progress.done.iter().filter_map(new).collect();
+        let mut progress = intake.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.done.retain(|partition, _| self.assigned.contains(partition));
+        let fresh = progress.done.iter().filter(|(partition, offset)| self.committed.get(*partition) != Some(offset));
+        let done: Vec<_> = fresh.map(|(partition, offset)| (Arc::clone(partition), *offset)).collect();
         self.committed.extend(done.iter().cloned());
         done
     }
 
     fn now_and_then(&mut self, source: &mut dyn Source, intake: &mut Intake<'_>) -> Result<(), EngineError> {
         let now = intake.clock.now();
-        if now.saturating_sub(self.last_tick) < TICK {
+        if (0..TICK).contains(&now.saturating_sub(self.last_tick)) {
             return Ok(());
         }
         self.last_tick = now;
@@ -177,7 +189,7 @@ impl Taking {
             let progress = intake.progress.lock().unwrap_or_else(PoisonError::into_inner);
             progress.sequence > self.tick_sequence || self.tick_sequence == 0
         };
-        if previous_done && !self.assigned.is_empty() {
+        if previous_done && !self.assigned.is_empty() && !self.blind {
             self.tick_sequence = self.sequence;
             self.job(Work::Tick, intake);
         }

@@ -30,6 +30,8 @@ pub enum Work {
     CaughtUp(Arc<Partition>),
     /// Time passes.
     Tick,
+    /// The source is looked at again after a while in which it was not.
+    Resumed,
     /// No record will come any more: every window closes.
     Finish,
 }

@@ -17,6 +17,7 @@ pub mod watermark;
 pub mod worker;
 
 pub use admin::Admin;
+pub use delivery::Outlet;
 pub use error::EngineError;
 pub use metrics::{Counts, Metrics};
 pub use pipeline::{Run, first_times, run};

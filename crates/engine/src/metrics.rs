@@ -1,6 +1,6 @@
 //! Everything that is counted, in one place: the admin listener, the status line and the summary all ask here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -66,6 +66,9 @@ pub struct Metrics {
     pub delivered: AtomicU64,
     /// Findings told again that had been told: copies of a record.
     pub repeated: AtomicU64,
+    /// Findings that a sink which is not required had no room for.
+    pub undelivered: AtomicU64,
+    by_name: HashMap<String, (usize, usize)>,
     latency: Mutex<Histogram<u64>>,
 }
 
@@ -121,6 +124,8 @@ impl Metrics {
             partitions: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
             repeated: AtomicU64::new(0),
+            undelivered: AtomicU64::new(0),
+            by_name: places(detectors),
             latency: Mutex::new(Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("the bounds are in order")),
         }
     }
@@ -170,9 +175,8 @@ impl Metrics {
             State::Final => 2,
             State::Withdrawn => 3,
         };
-        let mut all = self.detectors.iter().flatten();
-        if let Some(detector) = all.find(|d| d.name == finding.detector.name) {
-            detector.findings[state].fetch_add(1, Relaxed);
+        if let Some((stream, index)) = self.by_name.get(&finding.detector.name) {
+            self.detectors[*stream][*index].findings[state].fetch_add(1, Relaxed);
         }
     }
 
@@ -225,6 +229,7 @@ impl Metrics {
         }
         for (name, help, count) in [
             ("watchfire_findings_delivered_total", "Findings acknowledged by all sinks.", &self.delivered),
+            ("watchfire_findings_undelivered_total", "Findings left out of a full sink.", &self.undelivered),
             ("watchfire_findings_repeated_total", "Findings not told again: copies of a record.", &self.repeated),
         ] {
             head(&mut out, name, help, "counter");
@@ -308,6 +313,14 @@ impl Metrics {
         let _ = writeln!(out, "{name}_count {}", latency.len());
         let _ = writeln!(out, "{name}_sum {}", latency.mean() * latency.len() as f64 / 1e6);
     }
+}
+
+/// Where each detector's counts are.
+fn places(detectors: &[Vec<String>]) -> HashMap<String, (usize, usize)> {
+    let of = |(stream, names): (usize, &Vec<String>)| -> Vec<_> {
+        names.iter().enumerate().map(|(index, name)| (name.clone(), (stream, index))).collect()
+    };
+    detectors.iter().enumerate().flat_map(of).collect()
 }
 
 fn total(counts: &Mutex<BTreeMap<&'static str, u64>>) -> u64 {

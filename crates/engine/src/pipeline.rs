@@ -22,12 +22,12 @@ use crossbeam::channel::{Receiver, Sender, unbounded};
 use watchfire_decode::Decoder;
 use watchfire_detect::identities::SecretHasher;
 use watchfire_detect::{Identities, StreamDetectors};
-use watchfire_finding::{RejectSink, Sink};
+use watchfire_finding::RejectSink;
 use watchfire_record::{Clock, Partition};
 use watchfire_source::{FileSource, Source};
 
 use crate::budget::Budget;
-use crate::delivery::{Delivery, DeliveryParts, Progress};
+use crate::delivery::{Delivery, DeliveryParts, Outlet, Progress};
 use crate::error::EngineError;
 use crate::intake::{self, Intake};
 use crate::job::{Job, Outcome, ShardInput};
@@ -37,8 +37,10 @@ use crate::turn::Turn;
 use crate::watermark::StreamClock;
 use crate::worker::{Shared, Worker};
 
-/// How long what is in flight may take once a run is to end.
-const DRAIN: Duration = Duration::from_secs(8);
+/// How long sinks may take for the rest when bounded input is over.
+const DRAIN: Duration = Duration::from_secs(60);
+/// The same when a run is ended from outside: the source needs some of the ten seconds too.
+const DRAIN_AT_END: Duration = Duration::from_secs(3);
 
 /// What a run is made of.
 pub struct Run {
@@ -51,7 +53,7 @@ pub struct Run {
     /// Whether a payload may hold several values: files do, Kafka messages do not.
     pub several_values: bool,
     /// Where findings go.
-    pub sinks: Vec<Box<dyn Sink>>,
+    pub sinks: Vec<Outlet>,
     /// Where rejects go.
     pub reject_sink: Option<Box<dyn RejectSink>>,
     /// Whether findings are told before they are final.
@@ -91,8 +93,10 @@ pub fn first_times(
     for (partition, batch) in source.peek()? {
         let stream = &streams[batch.stream];
         let mut decoder = Decoder::new(&stream.stream, stream.stream_index, Vec::new()).allow_several(true);
-        let first = decoder.decode(batch).rows.iter().map(|row| row.event_time).min();
-        times.extend(first.map(|time| (partition, time)));
+        let batch = decoder.decode(batch);
+        let first = batch.rows.iter().map(|row| row.event_time.min(row.timestamp)).min();
+        // Whose time cannot be told is read first, so that it does not hold the others' windows open to the end.
+        times.insert(partition, first.unwrap_or(i64::MIN));
     }
     source.order(&times);
     Ok(times)
@@ -129,16 +133,18 @@ pub fn run(mut run: Run, shutdown: &AtomicBool, notice: &mut (dyn FnMut(&str) + 
         for worker in workers {
             let (queue, senders, outcomes) = (job_queue.clone(), shard_senders.clone(), outcomes.clone());
             let shared = Arc::clone(&shared);
-            scope.spawn(move || work(worker, &queue, &senders, &outcomes, &shared));
+            let failed = &failed;
+            scope.spawn(move || work(worker, &queue, &senders, &outcomes, &GiveUp { shared: &shared, failed }));
         }
         for (state, queue) in states.into_iter().zip(shard_queues) {
-            let outcomes = outcomes.clone();
-            scope.spawn(move || keep_state(state, &queue, &outcomes));
+            let (outcomes, guard) = (outcomes.clone(), GiveUp { shared: &shared, failed: &failed });
+            scope.spawn(move || keep_state(state, &queue, &outcomes, &guard));
         }
         drop((job_queue, outcomes, shard_senders));
         let delivering = scope.spawn(|| {
-            let result = deliver(delivery, &outcome_queue, &budget, shutdown);
-            failed.store(result.is_err(), Relaxed);
+            let guard = GiveUp { shared: &shared, failed: &failed };
+            let result = deliver(delivery, outcome_queue, &budget, shutdown, &guard);
+            failed.store(true, Relaxed);
             result
         });
         let intake = Intake {
@@ -154,15 +160,19 @@ pub fn run(mut run: Run, shutdown: &AtomicBool, notice: &mut (dyn FnMut(&str) + 
         };
         let taken = intake::run(run.source.as_mut(), intake);
         let delivered = delivering.join().unwrap_or_else(|_| Err(EngineError::Defect("delivery".into())));
-        taken.and(delivered)
+        (taken, delivered)
     });
+    let (taken, delivered) = done;
     let committed: Vec<_> = {
+        let ours = taken.as_ref().ok();
         let progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
-        progress.done.iter().map(|(partition, offset)| (Arc::clone(partition), *offset)).collect()
+        let done = progress.done.iter().filter(|(partition, _)| ours.is_some_and(|ours| ours.contains(*partition)));
+        done.map(|(partition, offset)| (Arc::clone(partition), *offset)).collect()
     };
     run.metrics.in_flight.store(budget.used() as u64, Relaxed);
     let closed = run.source.close(&committed);
-    done?;
+    taken?;
+    delivered?;
     Ok(closed?)
 }
 
@@ -176,21 +186,33 @@ fn shared(run: &Run, shards: usize) -> Shared {
     }
 }
 
-/// Lets the other workers go if this one ends unexpectedly.
-struct GiveUp<'a>(&'a Shared);
+/// Lets the other threads go if this one ends unexpectedly.
+struct GiveUp<'a> {
+    shared: &'a Shared,
+    failed: &'a AtomicBool,
+}
 
 impl Drop for GiveUp<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.clocks.give_up();
-            self.0.identities.give_up();
+            self.failed.store(true, Relaxed);
+            self.shared.clocks.give_up();
+            self.shared.identities.give_up();
         }
     }
 }
 
-fn work(mut worker: Worker, jobs: &Receiver<Job>, shards: &[Sender<ShardInput>], outcomes: &Sender<Outcome>, shared: &Shared) {
-    let _guard = GiveUp(shared);
+fn work(
+    mut worker: Worker,
+    jobs: &Receiver<Job>,
+    shards: &[Sender<ShardInput>],
+    outcomes: &Sender<Outcome>,
+    guard: &GiveUp<'_>,
+) {
     for job in jobs {
+        if guard.failed.load(Relaxed) {
+            return;
+        }
         let (outcome, inputs) = worker.process(job);
         let sent = outcomes.send(Outcome::Worker(outcome)).is_ok()
             && inputs.into_iter().zip(shards).all(|(input, shard)| shard.send(input).is_ok());
@@ -200,7 +222,7 @@ fn work(mut worker: Worker, jobs: &Receiver<Job>, shards: &[Sender<ShardInput>],
     }
 }
 
-fn keep_state(mut state: StateShard, inputs: &Receiver<ShardInput>, outcomes: &Sender<Outcome>) {
+fn keep_state(mut state: StateShard, inputs: &Receiver<ShardInput>, outcomes: &Sender<Outcome>, _guard: &GiveUp<'_>) {
     for input in inputs {
         for outcome in state.take(input) {
             if outcomes.send(outcome).is_err() {
@@ -212,9 +234,10 @@ fn keep_state(mut state: StateShard, inputs: &Receiver<ShardInput>, outcomes: &S
 
 fn deliver(
     mut delivery: Delivery,
-    outcomes: &Receiver<Outcome>,
+    outcomes: Receiver<Outcome>,
     budget: &Budget,
     shutdown: &AtomicBool,
+    guard: &GiveUp<'_>,
 ) -> Result<(), EngineError> {
     use crossbeam::channel::RecvTimeoutError;
     let pause = Duration::from_millis(10);
@@ -222,16 +245,21 @@ fn deliver(
     let mut wait_for_room = || {
         std::thread::sleep(pause);
         waited += if shutdown.load(Relaxed) { pause } else { Duration::ZERO };
-        if waited > DRAIN { Err(EngineError::Setting("a sink was still full when the run had to end".into())) } else { Ok(()) }
+        if waited > DRAIN_AT_END { Err(EngineError::Setting("a sink was still full when the run had to end".into())) } else { Ok(()) }
     };
     loop {
         match outcomes.recv_timeout(pause) {
             Ok(outcome) => delivery.take(outcome, &mut wait_for_room)?,
+            Err(RecvTimeoutError::Timeout) if guard.failed.load(Relaxed) => {
+                return Err(EngineError::Defect("a worker or shard".into()));
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
         budget.give_back(delivery.settle());
     }
-    budget.give_back(delivery.flush(DRAIN)?);
-    Ok(())
+    let within = if shutdown.load(Relaxed) { DRAIN_AT_END } else { DRAIN };
+    let flushed = delivery.flush(within);
+    budget.give_back(delivery.settle());
+    flushed
 }

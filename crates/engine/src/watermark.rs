@@ -75,6 +75,12 @@ impl StreamClock {
         self.advance(now);
     }
 
+    /// Nobody looked for a while: the source was paused, or away. Silence in that time says nothing.
+    pub fn resume(&mut self, now: i64) {
+        self.partitions.values_mut().for_each(|clock| clock.seen_at = now);
+        self.all_idle_at = None;
+    }
+
     /// Time passes without records.
     pub fn tick(&mut self, now: i64) {
         self.advance(now);
@@ -95,9 +101,8 @@ impl StreamClock {
                 seen_at: now,
                 caught_up: false,
             });
-            if clock.left_behind(now, self.idle) {
-                clock.watermark = clock.watermark.max(watermark);
-            }
+            // A partition that was new, idle or read by another is not waited for: what lies before the stream's watermark is late.
+            clock.watermark = clock.watermark.max(watermark);
             clock
         });
         let mut clocks: Vec<PartitionClock> = clocks.collect();
@@ -121,7 +126,7 @@ impl StreamClock {
 
     fn advance(&mut self, now: i64) {
         let active = self.partitions.values().filter(|clock| !clock.left_behind(now, self.idle));
-        match active.map(|clock| clock.watermark.max(clock.floor)).min() {
+        match active.map(PartitionClock::reached).min() {
             Some(least) => {
                 self.all_idle_at = None;
                 self.watermark = self.watermark.max(least);
@@ -144,6 +149,11 @@ impl StreamClock {
 }
 
 impl PartitionClock {
+    /// How far it has come; before its first record, how far that one will bring it.
+    fn reached(&self) -> i64 {
+        if self.watermark == NONE { self.floor } else { self.watermark }
+    }
+
     /// Whether the others do not wait for it: it has given all it has, and has been silent for `idle` or was empty.
     fn left_behind(&self, now: i64, idle: i64) -> bool {
         self.caught_up && (self.watermark == NONE || now.saturating_sub(self.seen_at) >= idle)

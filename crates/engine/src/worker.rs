@@ -169,6 +169,7 @@ fn move_time(clocks: &mut [StreamClock], work: Work, now: i64) {
             partitions.iter().for_each(|partition| clocks.iter_mut().for_each(|clock| clock.remove(partition, now)));
         }
         Work::CaughtUp(partition) => clocks.iter_mut().for_each(|clock| clock.caught_up(&partition, now)),
+        Work::Resumed => clocks.iter_mut().for_each(|clock| clock.resume(now)),
         Work::Tick => clocks.iter_mut().for_each(|clock| clock.tick(now)),
         Work::Finish => clocks.iter_mut().for_each(StreamClock::finish),
         Work::Batch(_) => unreachable!("batches are stamped on their own way"),

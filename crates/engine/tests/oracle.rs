@@ -9,6 +9,7 @@ use arrow::array::RecordBatch;
 use proptest::prelude::*;
 use watchfire_engine::decode::Decoder;
 use watchfire_engine::detect::oracle::{self, OracleFinding};
+use watchfire_engine::Outlet;
 use watchfire_engine::detect::plan::Planner;
 use watchfire_engine::detect::{Detector, StreamDetectors, compile};
 use watchfire_engine::finding::sinks::MemorySink;
@@ -202,7 +203,7 @@ fn stream_through(case: &Case, detector: &Detector, batches: Vec<RawBatch>, fire
         source: Box::new(MemorySource::bounded(batches)),
         first_times: HashMap::new(),
         several_values: false,
-        sinks: vec![Box::new(sink.clone())],
+        sinks: vec![Outlet::new(Box::new(sink.clone()), true)],
         reject_sink: None,
         fires_early,
         workers: case.workers,

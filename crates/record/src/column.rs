@@ -54,7 +54,7 @@ pub struct ColumnRequest {
 }
 
 impl ColumnRequest {
-    /// The column's name in a batch: the stream's own, or `request->tags->>env` for a path.
+    /// The column's name in a batch: the stream's own, or `request->'tags'->>'env'` for a path.
     #[must_use]
     pub fn name(&self) -> String {
         match &self.source {
@@ -63,7 +63,10 @@ impl ColumnRequest {
                 let mut name = column.clone();
                 for (i, step) in path.iter().enumerate() {
                     name.push_str(if i + 1 == path.len() { "->>" } else { "->" });
-                    name.push_str(&step.to_string());
+                    match step {
+                        PathStep::Key(key) => name.push_str(&format!("'{}'", key.replace('\'', "''"))),
+                        PathStep::Index(index) => name.push_str(&index.to_string()),
+                    }
                 }
                 name
             }

@@ -77,7 +77,11 @@ impl Clients {
         let client = mix(self.seed, client % CLIENTS);
         let address = client_address(client);
         let path = path_of(route, random);
-        let user = if client.is_multiple_of(5) || status == 401 { String::new() } else { format!("user-{}", client % 90_000_000) };
+        let user = if client.is_multiple_of(5) || status == 401 {
+            String::new()
+        } else {
+            format!("user-{}", client % 90_000_000)
+        };
         let api = mix(self.seed, route.len() as u64) as usize;
         let apis = place.things.named("api");
         let request = Request {
@@ -99,7 +103,12 @@ impl Clients {
 
 fn client_address(client: u64) -> String {
     if client.is_multiple_of(4) {
-        format!("2001:db8:{:x}:{:x}::{:x}", 0x100 + (client >> 8) % 0xe00, (client >> 24) & 0xffff, (client >> 40) & 0xfff)
+        format!(
+            "2001:db8:{:x}:{:x}::{:x}",
+            0x100 + (client >> 8) % 0xe00,
+            (client >> 24) & 0xffff,
+            (client >> 40) & 0xfff
+        )
     } else {
         format!("100.{}.{}.{}", 64 + (client >> 8) % 60, (client >> 16) % 256, (client >> 24) % 254 + 1)
     }
@@ -146,7 +155,11 @@ pub(crate) fn write(request: &Request, time: i64, random: &mut Random, moments: 
     number(&mut json, "responseLength", request.bytes, quoted);
     if matches!(request.status, 401 | 403) {
         json.push_str(r#","integrationLatency":"-","authorizerError":"#);
-        json.push_str(if request.status == 401 { r#""Unauthorized"# } else { r#""The client is not allowed to do this"# });
+        json.push_str(if request.status == 401 {
+            r#""Unauthorized"#
+        } else {
+            r#""The client is not allowed to do this"#
+        });
     } else {
         number(&mut json, "integrationLatency", request.latency_ms, quoted);
         json.push_str(r#","authorizerError":"-"#);

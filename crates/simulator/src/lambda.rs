@@ -171,8 +171,16 @@ pub(crate) fn write_invocation(shape: &Shape, before: i64, random: &mut Random, 
     let start = end - ((shape.duration_ms as i64).min(20_000)) * 1000;
     let mut writer = Writer { shape, id, lines: Vec::new(), moments };
     if shape.cold {
-        writer.platform(start, "platform.initStart", r#""initializationType":"on-demand","phase":"init","functionVersion":"$LATEST""#);
-        let init = format!(r#""initializationType":"on-demand","phase":"init","status":"success","metrics":{{"durationMs":{}.{}}}"#, random.between(90, 900), random.between(10, 99));
+        writer.platform(
+            start,
+            "platform.initStart",
+            r#""initializationType":"on-demand","phase":"init","functionVersion":"$LATEST""#,
+        );
+        let init = format!(
+            r#""initializationType":"on-demand","phase":"init","status":"success","metrics":{{"durationMs":{}.{}}}"#,
+            random.between(90, 900),
+            random.between(10, 99)
+        );
         writer.platform(start, "platform.initReport", &init);
     }
     writer.platform(start, "platform.start", r#""version":"$LATEST""#);
@@ -229,7 +237,11 @@ impl Writer<'_> {
         );
         self.platform(end, "platform.runtimeDone", &done);
         let billed = duration_ms.ceil() as i64;
-        let init = if self.shape.cold { format!(r#","initDurationMs":{}.{}"#, 90 + used, 10 + used % 90) } else { String::new() };
+        let init = if self.shape.cold {
+            format!(r#","initDurationMs":{}.{}"#, 90 + used, 10 + used % 90)
+        } else {
+            String::new()
+        };
         let report = format!(
             r#""status":"{status}","metrics":{{"durationMs":{duration_ms:.3},"billedDurationMs":{billed},"memorySizeMB":{memory},"maxMemoryUsedMB":{used}{init}}}"#
         );
@@ -276,14 +288,21 @@ impl Writer<'_> {
         let mut json = String::with_capacity(400);
         json.push_str(r#"{"timestamp":""#);
         self.moments.millis(&mut json, at);
-        let parts = [r#"","level":""#, level, r#"","requestId":""#, &self.id, r#"","function_name":""#, &self.shape.name, "\""];
+        let parts =
+            [r#"","level":""#, level, r#"","requestId":""#, &self.id, r#"","function_name":""#, &self.shape.name, "\""];
         parts.iter().for_each(|part| json.push_str(part));
         json
     }
 }
 
 /// One line that a function logs of itself.
-pub(crate) fn write_message(function: &str, at: i64, message: &str, random: &mut Random, moments: &mut Moments) -> Line {
+pub(crate) fn write_message(
+    function: &str,
+    at: i64,
+    message: &str,
+    random: &mut Random,
+    moments: &mut Moments,
+) -> Line {
     let mut id = String::new();
     random.uuid(&mut id);
     let shape = Shape {

@@ -129,8 +129,12 @@ mod tests {
             [a, b, c, d]
         };
         let morning = time::parse("2026-11-04T00:05:09.078Z").expect("a time");
-        let expected =
-            ["2026-11-04T00:05:09Z", "2026-11-04T00:05:09.078Z", "04/Nov/2026:00:05:09 +0000", "Nov 4, 2026, 12:05:09 AM"];
+        let expected = [
+            "2026-11-04T00:05:09Z",
+            "2026-11-04T00:05:09.078Z",
+            "04/Nov/2026:00:05:09 +0000",
+            "Nov 4, 2026, 12:05:09 AM",
+        ];
         assert_eq!(write(morning), expected);
         let evening = time::parse("2027-01-31T23:59:59.999Z").expect("a time");
         assert_eq!(write(evening)[3], "Jan 31, 2027, 11:59:59 PM");

@@ -135,15 +135,8 @@ impl<'a> Plan<'a> {
         let name = place.people[self.number * 7 % place.people.len()].clone();
         let region = place.home_region(account_number).to_string();
         let id = format!("AIDA{:017X}", mix(self.number as u64, 0x1d));
-        let [mut identity, arn] = voice::console_user(
-            &account,
-            &name,
-            &id,
-            self.now - 1_000_000,
-            mfa,
-            self.random,
-            &mut self.world.moments,
-        );
+        let [mut identity, arn] =
+            voice::console_user(&account, &name, &id, self.now - 1_000_000, mfa, self.random, &mut self.world.moments);
         if !signed_in {
             identity = voice::at_sign_in(&account, &name, Some(&id));
         }

@@ -48,7 +48,8 @@ fn sign_in(plan: &mut Plan) {
 
 fn look_around(plan: &mut Plan, address: &str, mfa: bool) {
     let inside = plan.console_user(address, mfa, true);
-    let pages = ["lambda:ListFunctions20150331", "logs:DescribeLogGroups", "monitoring:DescribeAlarms", "s3:ListBuckets"];
+    let pages =
+        ["lambda:ListFunctions20150331", "logs:DescribeLogGroups", "monitoring:DescribeAlarms", "s3:ListBuckets"];
     for page in &pages[..plan.random.below(pages.len()) + 1] {
         plan.call(&inside, page, &[]);
         plan.pause(400, 4_000);
@@ -60,7 +61,11 @@ fn federated_sign_in(plan: &mut Plan) {
     let person = plan.someone(Class::Person);
     let browser = agents::BROWSER[plan.number % agents::BROWSER.len()];
     let voice = Arc::new(Voice { agent: browser.into(), console: false, ..(*person).clone() });
-    let provider = format!(r#","SamlProviderArn":"arn:aws:iam::{}:saml-provider/AWSSSO_{}_DO_NOT_DELETE""#, voice.account, plan.number % 5);
+    let provider = format!(
+        r#","SamlProviderArn":"arn:aws:iam::{}:saml-provider/AWSSSO_{}_DO_NOT_DELETE""#,
+        voice.account,
+        plan.number % 5
+    );
     plan.call(&voice, "signin:ConsoleLogin", &["Success", "No", &provider]);
     plan.pause(500, 3_000);
     for page in ["health:DescribeEventAggregates", "monitoring:DescribeAlarms", "lambda:ListFunctions20150331"] {
@@ -95,13 +100,19 @@ fn new_function(plan: &mut Plan) {
     let basic = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole";
     plan.call(&pipeline, "iam:AttachRolePolicy", &[&role, basic]);
     plan.pause(300, 900);
-    let resource = format!(r#"\"arn:aws:dynamodb:{}:{}:table/{}\""#, pipeline.region, pipeline.account, plan.any("table"));
+    let resource =
+        format!(r#"\"arn:aws:dynamodb:{}:{}:table/{}\""#, pipeline.region, pipeline.account, plan.any("table"));
     let actions = r#"[\"dynamodb:GetItem\",\"dynamodb:Query\"]"#;
     plan.call(&pipeline, "iam:PutRolePolicy", &[&role, "tables", actions, &resource]);
     plan.pause(4_000, 9_000);
     plan.call(&pipeline, "lambda:CreateFunction20150331", &[&function]);
     plan.pause(2_000, 5_000);
-    let source = format!(r#","sourceArn":"arn:aws:execute-api:{}:{}:{}/*/*""#, pipeline.region, pipeline.account, plan.any("api"));
+    let source = format!(
+        r#","sourceArn":"arn:aws:execute-api:{}:{}:{}/*/*""#,
+        pipeline.region,
+        pipeline.account,
+        plan.any("api")
+    );
     let service = r#"{\"Service\":\"apigateway.amazonaws.com\"}"#;
     let arguments = [&function, "api", "lambda:InvokeFunction", "apigateway.amazonaws.com", &source, service];
     plan.call(&pipeline, "lambda:AddPermission20150331v2", &arguments);

@@ -230,7 +230,10 @@ mod tests {
 
     #[test]
     fn places_are_filled() {
-        assert_eq!(filled("{\"a\":\"<account>\",\"r\":\"<region>\"}", &[], 0, 1), "{\"a\":\"111122223333\",\"r\":\"eu-west-1\"}");
+        assert_eq!(
+            filled("{\"a\":\"<account>\",\"r\":\"<region>\"}", &[], 0, 1),
+            "{\"a\":\"111122223333\",\"r\":\"eu-west-1\"}"
+        );
         assert_eq!(filled("<$1>/<$2 actor>", &["x".into()], 0, 1), "x/someone");
         assert_eq!(filled("<now> <epoch>", &[], 0, 1), "2026-11-24T10:00:00Z 1795514400000");
         assert_eq!(filled("<list 3 3><pick a|a></list>.", &[], 0, 1), "a,a,a.");
@@ -244,7 +247,8 @@ mod tests {
         assert_eq!(first, second);
         let seen: std::collections::HashSet<String> = (0..200).map(|salt| filled("<secret>", &[], salt, 2)).collect();
         assert_eq!(seen.len(), 2);
-        let wide: std::collections::HashSet<String> = (0..200).map(|salt| filled("<secret>", &[], salt, 10_000)).collect();
+        let wide: std::collections::HashSet<String> =
+            (0..200).map(|salt| filled("<secret>", &[], salt, 10_000)).collect();
         assert!(wide.len() > 50);
     }
 

@@ -53,8 +53,11 @@ fn a_folder_has_a_file_for_each_stream() {
 fn the_truth_is_written_an_attack_a_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("truth.jsonl");
-    let settings =
-        Settings { records: Some(30_000), attacks: AttackPlan::Every(3_000_000), ..Settings::new(4, 1_795_500_000_000_000) };
+    let settings = Settings {
+        records: Some(30_000),
+        attacks: AttackPlan::Every(3_000_000),
+        ..Settings::new(4, 1_795_500_000_000_000)
+    };
     let mut simulation = Simulation::new(&settings);
     simulation.by_ref().for_each(drop);
     write_truth(&path, simulation.truth()).expect("written");

@@ -47,6 +47,7 @@ const MARKS: &[&str] = &[
     "ConsoleLogin",
     "GetSecretValue",
     "\"GetParameter\"",
+    "\"GetParameters\"",
     "AccessDenied",
     "Unauthorized",
     "StartSession",
@@ -67,13 +68,14 @@ fn audit_is_quiet(rate: f64, records: u64) {
     let mut records = ordinary(vec![StreamKind::CloudTrail], rate, records);
     records.retain(|record| MARKS.iter().any(|mark| record.json.contains(mark)));
     let rows = parsed(&records);
-    let named = |names: &'static [&'static str]| rows.iter().filter(move |(_, v)| names.contains(&text(v, "/eventName")));
+    let named =
+        |names: &'static [&'static str]| rows.iter().filter(move |(_, v)| names.contains(&text(v, "/eventName")));
 
     let failures = named(&["ConsoleLogin"]).filter(|(_, v)| text(v, "/errorMessage") == "Failed authentication");
     let failures = failures.map(|(time, v)| (*time, text(v, "/sourceIPAddress"), text(v, "/eventID").into()));
     assert!(most_distinct(failures, 5) < 5, "failed sign-ins");
 
-    let secrets = named(&["GetSecretValue", "GetParameter"]).map(|(time, v)| {
+    let secrets = named(&["GetSecretValue", "GetParameter", "GetParameters"]).map(|(time, v)| {
         (*time, principal(v), v.pointer("/requestParameters").map(Value::to_string).unwrap_or_default())
     });
     assert!(most_distinct(secrets, 10) < 8, "secrets");
@@ -102,7 +104,9 @@ fn audit_is_quiet(rate: f64, records: u64) {
         assert_eq!(text(value, "/userIdentity/userName"), text(value, "/requestParameters/userName"));
     }
     let never = ["StopLogging", "DeleteTrail", "UpdateAssumeRolePolicy", "GetFederationToken", "LeaveOrganization"];
-    assert!(rows.iter().all(|(_, v)| !never.contains(&text(v, "/eventName")) && text(v, "/userIdentity/type") != "Root"));
+    assert!(
+        rows.iter().all(|(_, v)| !never.contains(&text(v, "/eventName")) && text(v, "/userIdentity/type") != "Root")
+    );
 }
 
 #[test]

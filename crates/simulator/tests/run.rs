@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 use watchfire_record::time;
-use watchfire_simulator::{AttackKind, AttackPlan, Disorder, PlannedAttack, Record, Settings, Simulation, StreamKind, Truth};
+use watchfire_simulator::{
+    AttackKind, AttackPlan, Disorder, PlannedAttack, Record, Settings, Simulation, StreamKind, Truth,
+};
 
 const SECOND: i64 = 1_000_000;
 
@@ -73,7 +75,8 @@ fn audit_records_are_as_large_and_as_various_as_real_ones() {
     let bytes: usize = records.iter().map(|record| record.json.len()).sum();
     let mean = bytes / records.len();
     assert!((1_520..1_720).contains(&mean), "mean size {mean}");
-    let (mut names, mut services, mut principals, mut users) = <(HashSet<_>, HashSet<_>, HashSet<_>, HashSet<_>)>::default();
+    let (mut names, mut services, mut principals, mut users) =
+        <(HashSet<_>, HashSet<_>, HashSet<_>, HashSet<_>)>::default();
     let (mut errors, mut reads) = (0, 0);
     for value in records.iter().map(json) {
         let identity = &value["userIdentity"];
@@ -119,7 +122,8 @@ fn every_attack_is_carried_out_and_its_truth_names_its_records() {
     for record in &records {
         if let Some(attack) = record.attack {
             let value = json(record);
-            let id = value["eventID"].as_str().or(value["requestId"].as_str()).or(value["record"]["requestId"].as_str());
+            let id =
+                value["eventID"].as_str().or(value["requestId"].as_str()).or(value["record"]["requestId"].as_str());
             ids.entry(attack).or_default().insert(id.expect("an id").into());
         }
     }
@@ -176,6 +180,12 @@ fn an_attack_that_takes_too_long_does_not_keep_others_back() {
     };
     let (_, truth) = run(&slow);
     assert!(truth.len() >= 3 && truth.iter().all(Truth::complete), "{truth:?}");
+}
+
+#[test]
+fn a_simulation_may_run_on_a_thread_of_its_own() {
+    let simulation = Simulation::new(&Settings::new(1, start()));
+    assert_eq!(std::thread::spawn(move || simulation.take(100).count()).join().expect("no panic"), 100);
 }
 
 #[test]

@@ -35,6 +35,11 @@ pub trait Source: Send {
     /// If the commit was refused.
     fn close(&mut self, done: &[(Arc<Partition>, i64)]) -> Result<(), SourceError>;
 
+    /// Whether new records could be seen if there were any: false while the broker is away. Silence says nothing then.
+    fn is_available(&self) -> bool {
+        true
+    }
+
     /// While paused, [`Source::poll`] gives no batch of payloads that were not taken already, but still waits and
     /// serves events.
     fn set_paused(&mut self, _paused: bool) {}

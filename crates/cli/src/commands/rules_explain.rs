@@ -12,7 +12,7 @@ use super::rules_list::operator;
 use crate::arguments::Explain;
 use crate::failure::Failure;
 use crate::rules::Rules;
-use crate::screen::{Screen, numbers, paint};
+use crate::screen::{Screen, numbers, paint, wrap};
 use crate::settings::Settings;
 
 /// Columns that labels take.
@@ -68,22 +68,6 @@ impl Lines<'_> {
             self.add(if index == 0 { label } else { "" }, &text);
         }
     }
-}
-
-fn wrap(text: &str, columns: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last_mut().expect("there is a first line");
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > columns {
-            lines.push(word.to_owned());
-        } else {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines
 }
 
 fn explain(detector: &Detector, stream: &Stream, screen: &Screen) -> String {
@@ -258,11 +242,5 @@ mod tests {
         ] {
             assert_eq!(plain(shown), expected);
         }
-    }
-
-    #[test]
-    fn words_are_wrapped() {
-        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrap("", 7), [""]);
     }
 }

@@ -178,7 +178,7 @@ fn attacks(text: &str) -> Result<AttackPlan, Failure> {
 
 /// One of the simulator's outputs.
 enum Target {
-    File(FileOutput),
+    File(Box<FileOutput>),
     Folder(FolderOutput),
     Kafka(Box<Producer>),
 }
@@ -217,12 +217,12 @@ fn open(options: &Simulate, streams: &[StreamKind], settings: &Settings) -> Resu
     }
     let path = options.output.as_deref().unwrap_or(Path::new("-"));
     if path == Path::new("-") {
-        return Ok(Target::File(FileOutput::stdout()));
+        return Ok(Target::File(Box::new(FileOutput::stdout())));
     }
     if path.is_dir() || path.to_string_lossy().ends_with('/') {
         return Ok(Target::Folder(FolderOutput::create(path, streams, Format::Plain)?));
     }
-    Ok(Target::File(FileOutput::create(path)?))
+    Ok(Target::File(Box::new(FileOutput::create(path)?)))
 }
 
 #[cfg(test)]

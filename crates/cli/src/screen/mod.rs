@@ -181,6 +181,23 @@ pub fn clip(text: &str, columns: usize) -> String {
     kept + "…"
 }
 
+/// Lines of whole words; a word that is longer than a line has one of its own.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is a first line");
+        if !line.is_empty() && line.width() + 1 + word.width() > columns {
+            lines.push(word.to_owned());
+        } else {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
 /// Standard output as a writer.
 #[derive(Debug, Clone)]
 pub struct Output(Screen);
@@ -215,5 +232,21 @@ impl<'a> MakeWriter<'a> for Log {
 
     fn make_writer(&'a self) -> Self {
         self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_cut_and_wrapped_by_what_is_seen() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("", 7), [""]);
+        assert_eq!(
+            (clip("short", 5).as_str(), clip("longer", 5).as_str(), clip("日本語", 5).as_str()),
+            ("short", "long…", "日本…")
+        );
+        assert_eq!(paint(false, "1", "x"), "x");
     }
 }

@@ -50,7 +50,13 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// An error.
     #[must_use]
-    pub fn error(code: &'static str, file: &str, text: &Arc<str>, span: Range<usize>, message: impl Into<String>) -> Self {
+    pub fn error(
+        code: &'static str,
+        file: &str,
+        text: &Arc<str>,
+        span: Range<usize>,
+        message: impl Into<String>,
+    ) -> Self {
         debug_assert!(codes::ALL.iter().any(|(known, _)| *known == code), "{code} is not in the table of codes");
         Self {
             code,

@@ -4,16 +4,16 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
-    GroupByExpr, Ident, Interval, NamedWindowDefinition, ObjectName, OrderByExpr, OrderByOptions, Query, Select, SelectItem,
-    SetExpr, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut, WindowFrame, WindowFrameBound, WindowFrameUnits,
-    WindowSpec, WindowType,
+    BinaryOperator, CaseWhen, CastKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, GroupByExpr, Ident, Interval, NamedWindowDefinition, ObjectName, OrderByExpr, OrderByOptions,
+    Query, Select, SelectItem, SetExpr, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut, WindowFrame,
+    WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
 };
 
 use super::codes;
 use super::diagnostic::Diagnostic;
 use super::parse::Parsed;
-use super::windows::{self, folded};
+use super::windows::{self, folded, is_call_of};
 
 /// The query as it is planned: named windows put where they are used, `first_seen` and frames written out, names of the
 /// SELECT list in QUALIFY replaced by what they stand for, columns without a name given one, casts as `TRY_CAST`, and
@@ -120,13 +120,6 @@ fn has_aggregate(expr: &Expr) -> bool {
     found.is_break()
 }
 
-fn is_call_of(function: &Function, wanted: &str) -> bool {
-    match function.name.0.as_slice() {
-        [part] => part.as_ident().is_some_and(|name| folded(name) == wanted),
-        _ => false,
-    }
-}
-
 /// Rewrites expressions from the leaves up.
 struct Rewrite<'a> {
     windows: Vec<NamedWindowDefinition>,
@@ -149,7 +142,9 @@ impl VisitorMut for Rewrite<'_> {
             Expr::BinaryOp { left, op: BinaryOperator::Modulo, right } if !is_nonzero(right) => {
                 *expr = binary(left.as_ref().clone(), BinaryOperator::Modulo, null_if_zero(right));
             }
-            Expr::UnaryOp { op: UnaryOperator::Minus, expr: operand } if !matches!(operand.as_ref(), Expr::Value(_) | Expr::Interval(_)) => {
+            Expr::UnaryOp { op: UnaryOperator::Minus, expr: operand }
+                if !matches!(operand.as_ref(), Expr::Value(_) | Expr::Interval(_)) =>
+            {
                 *expr = nested(binary(number("0"), BinaryOperator::Minus, nested(operand.as_ref().clone())));
             }
             _ => {}
@@ -169,7 +164,9 @@ impl Rewrite<'_> {
                 }
                 function.over = Some(WindowType::WindowSpec(spec));
             }
-            Err(windows::Problem::Unknown(name) | windows::Problem::Circular(name) | windows::Problem::Changed(name, _)) => {
+            Err(
+                windows::Problem::Unknown(name) | windows::Problem::Circular(name) | windows::Problem::Changed(name, _),
+            ) => {
                 self.problems.push(name);
             }
         }

@@ -98,7 +98,10 @@ pub(super) fn name_of(file: &Path) -> String {
 pub(super) fn unusable(file: &str, bytes: &[u8]) -> Option<Diagnostic> {
     if too_large(bytes.len()) {
         let message = format!("the file has {} bytes; a detector has at most {}", bytes.len(), limits::RULE_BYTES);
-        return Some(Diagnostic::of_path(codes::FILE, file, message).help("is it a detector? Long lists of values belong in several detectors"));
+        return Some(
+            Diagnostic::of_path(codes::FILE, file, message)
+                .help("is it a detector? Long lists of values belong in several detectors"),
+        );
     }
     match std::str::from_utf8(bytes) {
         Ok(text) if text.trim().is_empty() => {
@@ -144,7 +147,8 @@ fn read(file: &Path) -> Result<RuleFile, Box<Diagnostic>> {
 
 fn taken(rule: &RuleFile, other: &RuleFile) -> Diagnostic {
     let message = format!("the detector's name `{}` is taken by {}", rule.name, other.file);
-    Diagnostic::of_path(codes::NAME, &rule.file, message).help("names are unique in a deployment: rename one of the two")
+    Diagnostic::of_path(codes::NAME, &rule.file, message)
+        .help("names are unique in a deployment: rename one of the two")
 }
 
 /// A search for detectors.
@@ -239,13 +243,21 @@ mod tests {
         write(root.path(), "team/README.md", "x");
         let folder = root.path().join("team");
         assert_eq!(names(std::slice::from_ref(&folder)), ["lone", "with-tests"]);
-        assert_eq!(names(&[folder.join("lone.sql"), folder.clone()]), ["lone", "with-tests"], "twice the same file is once");
+        assert_eq!(
+            names(&[folder.join("lone.sql"), folder.clone()]),
+            ["lone", "with-tests"],
+            "twice the same file is once"
+        );
         assert_eq!(names(&[folder.join("deep/with-tests/detector.sql")]), ["with-tests"]);
         let rules = load(&[folder]).unwrap();
         assert_eq!(missing_tests(&rules[0]), [""; 0]);
         assert_eq!(missing_tests(&rules[1]), ["findings.jsonl", "quiet.jsonl"]);
         let warning = missing_tests_warning(&rules[1]).unwrap();
-        assert!(warning.render(false).starts_with("warning[W043]: the detector `with-tests` lacks findings.jsonl, quiet.jsonl\n  --> "));
+        assert!(
+            warning
+                .render(false)
+                .starts_with("warning[W043]: the detector `with-tests` lacks findings.jsonl, quiet.jsonl\n  --> ")
+        );
     }
 
     #[test]
@@ -260,7 +272,8 @@ mod tests {
         fs::create_dir(root.path().join("none")).unwrap();
         let paths = [root.path().to_path_buf(), root.path().join("none"), root.path().join("missing")];
         let errors = load(&paths).unwrap_err();
-        let said = |file: &str| errors.iter().find(|e| e.file.ends_with(file)).unwrap_or_else(|| panic!("{file}: {errors:?}"));
+        let said =
+            |file: &str| errors.iter().find(|e| e.file.ends_with(file)).unwrap_or_else(|| panic!("{file}: {errors:?}"));
         assert!(said("same/detector.sql").message.contains("a/same.sql"));
         assert_eq!(said("Wrong_Name.sql").code, "W008");
         assert_eq!(said("latin.sql").position(), (1, 4));

@@ -8,25 +8,31 @@ use super::parse::Sql;
 use super::source::{Lexeme, Source};
 
 /// Refuses window table functions, `MATCH_RECOGNIZE`, `EMIT` and as-of joins, each translated.
-pub(super) fn refuse(sql: &Sql<'_>, source: &Source) -> Result<(), Diagnostic> {
+pub(super) fn refuse(sql: &Sql<'_>, source: &Source) -> Result<(), Box<Diagnostic>> {
     for (index, lexeme) in source.lexemes.iter().enumerate() {
         let next = source.lexemes.get(index + 1);
         let before = index.checked_sub(1).map(|before| &source.lexemes[before]);
         let opens = next.is_some_and(|next| next.token == Token::LParen);
         if opens && is_window_table(lexeme, before, source.lexemes.get(index + 2)) {
-            return Err(window_table(sql, source, lexeme));
+            return Err(window_table(sql, source, lexeme).into());
         }
         if opens && lexeme.is_word("MATCH_RECOGNIZE") {
             let error = sql.error(codes::FOREIGN_FORM, lexeme.range.clone(), "MATCH_RECOGNIZE is not supported");
-            return Err(error.label("a sequence").help("sequences are not run in this version; count what belongs together in a sliding range: count(*) FILTER (WHERE …) OVER (PARTITION BY … ORDER BY event_time RANGE INTERVAL '1 hour' PRECEDING)"));
+            return Err(error.label("a sequence").help("sequences are not run in this version; count what belongs together in a sliding range: count(*) FILTER (WHERE …) OVER (PARTITION BY … ORDER BY event_time RANGE INTERVAL '1 hour' PRECEDING)").into());
         }
-        if lexeme.is_word("EMIT") && next.is_some_and(|next| ["CHANGES", "FINAL", "AFTER", "ON"].iter().any(|w| next.is_word(w))) {
-            let error = sql.error(codes::FOREIGN_FORM, lexeme.range.start..source.end, "EMIT is not supported: when a finding fires follows from the query");
-            return Err(error.help("take the EMIT clause out: a finding fires as soon as it can only stay true"));
+        if lexeme.is_word("EMIT")
+            && next.is_some_and(|next| ["CHANGES", "FINAL", "AFTER", "ON"].iter().any(|w| next.is_word(w)))
+        {
+            let error = sql.error(
+                codes::FOREIGN_FORM,
+                lexeme.range.start..source.end,
+                "EMIT is not supported: when a finding fires follows from the query",
+            );
+            return Err(error.help("take the EMIT clause out: a finding fires as soon as it can only stay true").into());
         }
         if lexeme.is_word("ASOF") && next.is_some_and(|next| next.is_word("JOIN")) {
             let error = sql.error(codes::JOIN, lexeme.range.clone(), "ASOF JOIN is not supported");
-            return Err(error.help("write the detector over one stream"));
+            return Err(error.help("write the detector over one stream").into());
         }
     }
     Ok(())
@@ -43,8 +49,8 @@ fn is_window_table(name: &Lexeme, before: Option<&Lexeme>, first: Option<&Lexeme
 fn window_table(sql: &Sql<'_>, source: &Source, name: &Lexeme) -> Diagnostic {
     let call = source.call(name.range.start);
     let inside = &source.lexemes[source.index(call.start)..source.index(call.end)];
-    let literals = inside.iter().filter(|lexeme| matches!(lexeme.token, Token::SingleQuotedString(_)));
-    let size = literals.last().map_or("'5 minutes'".to_owned(), |literal| interval_text(sql, source, literal));
+    let mut literals = inside.iter().filter(|lexeme| matches!(lexeme.token, Token::SingleQuotedString(_)));
+    let size = literals.next_back().map_or("'5 minutes'".to_owned(), |literal| interval_text(sql, source, literal));
     let word = &sql.text[name.range.clone()];
     let error = sql.error(codes::FOREIGN_FORM, call, format!("`{word}` over a table is another engine's form"));
     let help = match word.to_ascii_uppercase().as_str() {

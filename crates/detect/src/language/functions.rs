@@ -119,26 +119,68 @@ pub(super) enum Refused {
 /// Why the function of this name, in lower case, is refused; `None` if its name says nothing.
 pub(super) fn refused(name: &str) -> Option<Refused> {
     Some(match name {
-        "now" | "current_timestamp" | "current_date" | "current_time" | "localtime" | "localtimestamp" | "today"
-        | "clock_timestamp" | "statement_timestamp" | "transaction_timestamp" | "timeofday" | "getdate" | "sysdate" | "random"
-        | "rand" | "uuid" | "gen_random_uuid" | "newid" | "version" | "current_user" | "session_user" | "user" | "pg_sleep"
-        | "proctime" | "current_watermark" | "to_local_time" | "input_file_name" | "file_row_index" => Refused::Volatile,
-        "lag" | "lead" | "first_value" | "last_value" | "nth_value" | "row_number" | "rank" | "dense_rank" | "percent_rank"
-        | "cume_dist" | "ntile" => Refused::Row,
+        "now"
+        | "current_timestamp"
+        | "current_date"
+        | "current_time"
+        | "localtime"
+        | "localtimestamp"
+        | "today"
+        | "clock_timestamp"
+        | "statement_timestamp"
+        | "transaction_timestamp"
+        | "timeofday"
+        | "getdate"
+        | "sysdate"
+        | "random"
+        | "rand"
+        | "uuid"
+        | "gen_random_uuid"
+        | "newid"
+        | "version"
+        | "current_user"
+        | "session_user"
+        | "user"
+        | "pg_sleep"
+        | "proctime"
+        | "current_watermark"
+        | "to_local_time"
+        | "input_file_name"
+        | "file_row_index" => Refused::Volatile,
+        "lag" | "lead" | "first_value" | "last_value" | "nth_value" | "row_number" | "rank" | "dense_rank"
+        | "percent_rank" | "cume_dist" | "ntile" => Refused::Row,
         "median" | "percentile" | "percentile_cont" | "percentile_disc" | "quantile" | "mode" => Refused::Inexact,
         _ if name.starts_with("approx") => Refused::Inexact,
-        "sum" | "avg" | "mean" | "min" | "max" | "stddev" | "stddev_pop" | "stddev_samp" | "var" | "variance" | "var_pop"
-        | "var_samp" | "var_population" | "var_sample" | "array_agg" | "string_agg" | "listagg" | "group_concat" | "bool_and"
-        | "bool_or" | "every" | "bit_and" | "bit_or" | "bit_xor" | "any_value" | "corr" | "covar" | "covar_pop" | "covar_samp"
-        | "grouping" | "count_if" | "countif" => Refused::Later,
+        "sum" | "avg" | "mean" | "min" | "max" | "stddev" | "stddev_pop" | "stddev_samp" | "var" | "variance"
+        | "var_pop" | "var_samp" | "var_population" | "var_sample" | "array_agg" | "string_agg" | "listagg"
+        | "group_concat" | "bool_and" | "bool_or" | "every" | "bit_and" | "bit_or" | "bit_xor" | "any_value"
+        | "corr" | "covar" | "covar_pop" | "covar_samp" | "grouping" | "count_if" | "countif" => Refused::Later,
         _ if name.starts_with("regr_") => Refused::Later,
         "session" | "session_window" | "session_start" | "session_end" => Refused::Session,
         "hop" | "hop_start" | "hop_end" | "sliding_window" => Refused::Hop,
-        "to_timestamp" | "to_timestamp_seconds" | "to_timestamp_millis" | "to_timestamp_micros" | "to_timestamp_nanos"
-        | "to_date" | "to_time" | "to_char" | "to_unixtime" | "from_unixtime" | "make_date" | "make_time" | "decode" | "lpad"
-        | "rpad" | "repeat" | "levenshtein" | "overlay" | "date_format" | "regexp_instr" | "unnest" | "generate_series" | "range" => {
-            Refused::Fails
-        }
+        "to_timestamp"
+        | "to_timestamp_seconds"
+        | "to_timestamp_millis"
+        | "to_timestamp_micros"
+        | "to_timestamp_nanos"
+        | "to_date"
+        | "to_time"
+        | "to_char"
+        | "to_unixtime"
+        | "from_unixtime"
+        | "make_date"
+        | "make_time"
+        | "decode"
+        | "lpad"
+        | "rpad"
+        | "repeat"
+        | "levenshtein"
+        | "overlay"
+        | "date_format"
+        | "regexp_instr"
+        | "unnest"
+        | "generate_series"
+        | "range" => Refused::Fails,
         _ => return None,
     })
 }
@@ -154,8 +196,15 @@ pub(super) fn elsewhere(name: &str) -> Option<&'static str> {
         "endswith" => "ends_with",
         "isnull" => "coalesce",
         "regexp" | "rlike" | "regexp_contains" | "regexp_matches" => "regexp_like",
-        "json_extract" | "json_value" | "json_extract_scalar" | "json_extract_string" | "get_json_object"
-        | "json_extract_path_text" | "jsonb_extract_path_text" | "json_query" | "jsonb_path_query" => "->>",
+        "json_extract"
+        | "json_value"
+        | "json_extract_scalar"
+        | "json_extract_string"
+        | "get_json_object"
+        | "json_extract_path_text"
+        | "jsonb_extract_path_text"
+        | "json_query"
+        | "jsonb_path_query" => "->>",
         "time_bucket" | "tumble_start" | "tumbling_window" | "window" | "time_slice" => "tumble",
         "tumble_end" => "window_end",
         "countdistinct" | "count_distinct" | "dcount" | "uniq" | "uniqexact" => "count(DISTINCT …)",
@@ -174,7 +223,8 @@ mod tests {
         let ours = ["first_seen", "tumble", "window_end"];
         let functions = SessionStateDefaults::default_scalar_functions();
         for scalar in SCALARS.iter().filter(|scalar| !ours.contains(&scalar.name)) {
-            let found = functions.iter().find(|f| f.name() == scalar.name || f.aliases().iter().any(|a| a == scalar.name));
+            let found =
+                functions.iter().find(|f| f.name() == scalar.name || f.aliases().iter().any(|a| a == scalar.name));
             let found = found.unwrap_or_else(|| panic!("DataFusion has no {}", scalar.name));
             assert_eq!(found.signature().volatility, Volatility::Immutable, "{}", scalar.name);
             assert_eq!(refused(scalar.name), None, "{}", scalar.name);

@@ -15,7 +15,8 @@ use super::nearest::nearest;
 pub const KEYS: [&str; 9] = ["title", "severity", "about", "attack", "noise", "response", "key", "suppress", "learn"];
 const REQUIRED: usize = 3;
 
-const EXAMPLE: &str = "start the file with /* and TOML: title = \"…\", severity = \"high\", about = \"…\", then */ and the SELECT";
+const EXAMPLE: &str =
+    "start the file with /* and TOML: title = \"…\", severity = \"high\", about = \"…\", then */ and the SELECT";
 
 /// What a detector's author says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,7 +173,9 @@ impl Reader<'_> {
     }
 
     fn missing_keys(&mut self, open: usize, table: &DeTable<'_>) {
-        for (key, example) in KEYS[..REQUIRED].iter().zip(["\"What happened, in a line\"", "\"high\"", "\"What it looks for.\""]) {
+        for (key, example) in
+            KEYS[..REQUIRED].iter().zip(["\"What happened, in a line\"", "\"high\"", "\"What it looks for.\""])
+        {
             if !table.contains_key(*key) {
                 let error = self.error(codes::MISSING_KEY, open..open + 2, format!("the header lacks `{key}`"));
                 self.errors.push(error.label("in this header").help(format!("add a line {key} = {example}")));
@@ -201,7 +204,8 @@ impl Reader<'_> {
         for element in elements.iter() {
             match element.get_ref() {
                 DeValue::String(text) if !text.is_empty() => texts.push((text.to_string(), element.span())),
-                other => self.wrong(element, format!("`{key}` is a list of texts that are not empty, not of {}", kind(other))),
+                other => self
+                    .wrong(element, format!("`{key}` is a list of texts that are not empty, not of {}", kind(other))),
             }
         }
         texts
@@ -228,7 +232,9 @@ impl Reader<'_> {
             if !is_technique(technique) {
                 let message = format!("`{technique}` is no ATT&CK technique id");
                 let error = self.error(codes::WRONG_VALUE, self.shift(span.clone()), message);
-                self.errors.push(error.help("write T and four digits, for a sub-technique a dot and three more: \"T1110.001\""));
+                self.errors.push(
+                    error.help("write T and four digits, for a sub-technique a dot and three more: \"T1110.001\""),
+                );
             }
         }
         techniques.into_iter().map(|(technique, _)| technique).collect()
@@ -274,7 +280,10 @@ mod tests {
             let header = header.unwrap();
             assert_eq!((header.title.as_str(), header.severity, header.about.as_str()), ("T", Severity::High, "A"));
             assert_eq!(header.attack, ["T1110.001", "T1078"]);
-            assert_eq!((header.key.clone(), header.suppress, header.learn), (vec!["principal".to_owned()], Some(3_600_000_000), None));
+            assert_eq!(
+                (header.key.clone(), header.suppress, header.learn),
+                (vec!["principal".to_owned()], Some(3_600_000_000), None)
+            );
             assert_eq!(&text[header.span("suppress").unwrap()], "\"1 hour\"");
             assert_eq!(&text[header.key_spans[0].clone()], "\"principal\"");
             assert_eq!(text[sql_start.unwrap()..].trim(), "SELECT 1");

@@ -19,6 +19,8 @@ use super::{file, foreign, syntax};
 const NESTING: usize = 64;
 /// How many operators may stand between two commas or parentheses: the syntax tree is as deep as such a chain is long.
 const CHAIN: usize = 600;
+/// What a CASE counts in such a chain: past the parser's own limit it takes CASE for a column's name.
+const CASE: usize = 20;
 
 /// A detector's file, read.
 #[derive(Debug, Clone)]
@@ -69,7 +71,7 @@ pub fn parse(file: &str, text: &str) -> Result<Parsed, Vec<Diagnostic>> {
         }
         (header, query, _) => {
             let mut errors = header.err().unwrap_or_default();
-            errors.extend(query.and_then(Result::err));
+            errors.extend(query.and_then(Result::err).map(|error| *error));
             errors.sort_by_key(|error| error.span.start);
             Err(errors)
         }
@@ -89,46 +91,60 @@ impl Sql<'_> {
         Diagnostic::error(code, self.file, self.text, span, message)
     }
 
-    fn read(self) -> Result<(Source, Box<Query>), Diagnostic> {
+    fn read(self) -> Result<(Source, Box<Query>), Box<Diagnostic>> {
         let (source, tokens) =
-            Source::read(self.text, self.start).map_err(|(message, at)| syntax::token_error(&self, &message, at))?;
+            Source::read(self.text, self.start).map_err(|(message, at)| Box::new(syntax::token_error(&self, &message, at)))?;
         self.one_select(&source)?;
         foreign::refuse(&self, &source)?;
         self.chains(&source)?;
-        let parser = Parser::new(&PostgreSqlDialect {}).with_recursion_limit(NESTING).with_tokens_with_locations(tokens);
-        let statements = match { parser }.parse_statements() {
+        let mut parser =
+            Parser::new(&PostgreSqlDialect {}).with_recursion_limit(NESTING).with_tokens_with_locations(tokens);
+        let statements = match parser.parse_statements() {
             Ok(statements) => statements,
             Err(ParserError::RecursionLimitExceeded) => {
                 let error = self.error(codes::TOO_DEEP, first(&source, self.start), "the SQL is nested too deeply");
-                return Err(error.help(format!("nest parentheses and sub-queries at most about {} levels", NESTING / 2)));
+                return Err(
+                    error.help(format!("nest parentheses and sub-queries at most about {} levels", NESTING / 2))
+                );
             }
             Err(ParserError::ParserError(message) | ParserError::TokenizerError(message)) => {
-                return Err(syntax::parser_error(&self, &source, &message));
+                return Err(syntax::parser_error(&self, &source, &message).into());
             }
         };
+        let next = parser.peek_token();
+        if next.token != Token::EOF {
+            // The parser ends at a stray END, and would pass over what follows.
+            let message = format!("Expected: end of statement, found: {}{}", next.token, next.span.start);
+            return Err(syntax::parser_error(&self, &source, &message).into());
+        }
         match <[Statement; 1]>::try_from(statements) {
             Ok([Statement::Query(query)]) => Ok((source, query)),
-            _ => Err(self.not_select(first(&source, self.start), "this statement")),
+            _ => Err(self.not_select(first(&source, self.start), "this statement").into()),
         }
     }
 
     /// Refuses what starts like another statement, or is more than one.
-    fn one_select(&self, source: &Source) -> Result<(), Diagnostic> {
+    fn one_select(&self, source: &Source) -> Result<(), Box<Diagnostic>> {
         let Some(first) = source.lexemes.first() else {
-            let error = self.error(codes::NOT_ONE_SELECT, self.start..self.start, "there is no SQL after the header");
-            return Err(error.help("write one SELECT after the header; each row it returns is a finding"));
+            let end = self.text.trim_end().len();
+            let error = self.error(codes::NOT_ONE_SELECT, end..end, "there is no SQL after the header");
+            return Err(error.help("write one SELECT after the header; each row it returns is a finding").into());
         };
         if let Token::Word(word) = &first.token
             && OTHER_STATEMENTS.iter().any(|other| word.value.eq_ignore_ascii_case(other))
         {
-            return Err(self.not_select(first.range.clone(), &format!("`{}`", word.value.to_uppercase())));
+            return Err(self.not_select(first.range.clone(), &format!("`{}`", word.value.to_uppercase())).into());
         }
         let semicolon = source.lexemes.iter().position(|lexeme| lexeme.token == Token::SemiColon);
         let second = semicolon.and_then(|at| source.lexemes[at..].iter().find(|l| l.token != Token::SemiColon));
         match second {
             Some(second) => {
-                let error = self.error(codes::NOT_ONE_SELECT, second.range.clone(), "a detector is one SELECT, and here a second statement starts");
-                Err(error.label("second statement").help("give each SELECT a file of its own"))
+                let error = self.error(
+                    codes::NOT_ONE_SELECT,
+                    second.range.clone(),
+                    "a detector is one SELECT, and here a second statement starts",
+                );
+                Err(error.label("second statement").help("give each SELECT a file of its own").into())
             }
             None => Ok(()),
         }
@@ -140,7 +156,7 @@ impl Sql<'_> {
     }
 
     /// Refuses chains of operators so long that the syntax tree would be too deep to walk.
-    fn chains(&self, source: &Source) -> Result<(), Diagnostic> {
+    fn chains(&self, source: &Source) -> Result<(), Box<Diagnostic>> {
         let mut levels = vec![Level::default()];
         for lexeme in &source.lexemes {
             match lexeme.token {
@@ -150,13 +166,14 @@ impl Sql<'_> {
                     levels.iter_mut().last().into_iter().for_each(|level| level.tallest = level.tallest.max(inner));
                 }
                 Token::Comma => levels.iter_mut().last().into_iter().for_each(Level::next_element),
-                _ if is_operator(lexeme) => levels.iter_mut().last().into_iter().for_each(|level| level.operators += 1),
-                _ => {}
+                _ => levels.iter_mut().last().into_iter().for_each(|level| level.operators += weight(lexeme)),
             }
             if levels.last().is_some_and(|level| level.height() > CHAIN) {
-                let message = format!("more than {CHAIN} operators follow one another");
+                let message = format!("more than {CHAIN} operators follow one another, or CASEs are nested too deeply");
                 let error = self.error(codes::TOO_DEEP, lexeme.range.clone(), message);
-                return Err(error.help("write a list, x IN ('a', 'b', …), or a regular expression, x ~ 'a|b', or split the detector"));
+                return Err(error.help(
+                    "write a list, x IN ('a', 'b', …), or a regular expression, x ~ 'a|b', or split the detector",
+                ));
             }
         }
         Ok(())
@@ -184,22 +201,73 @@ impl Level {
 }
 
 const OTHER_STATEMENTS: [&str; 36] = [
-    "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "DROP", "ALTER", "TRUNCATE", "COPY", "SET", "RESET", "SHOW", "EXPLAIN",
-    "DESCRIBE", "ANALYZE", "GRANT", "REVOKE", "BEGIN", "START", "COMMIT", "ROLLBACK", "CALL", "EXECUTE", "PREPARE",
-    "DEALLOCATE", "DECLARE", "USE", "VACUUM", "LISTEN", "NOTIFY", "LOCK", "COMMENT", "REFRESH", "VALUES", "TABLE", "REPLACE",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "MERGE",
+    "CREATE",
+    "DROP",
+    "ALTER",
+    "TRUNCATE",
+    "COPY",
+    "SET",
+    "RESET",
+    "SHOW",
+    "EXPLAIN",
+    "DESCRIBE",
+    "ANALYZE",
+    "GRANT",
+    "REVOKE",
+    "BEGIN",
+    "START",
+    "COMMIT",
+    "ROLLBACK",
+    "CALL",
+    "EXECUTE",
+    "PREPARE",
+    "DEALLOCATE",
+    "DECLARE",
+    "USE",
+    "VACUUM",
+    "LISTEN",
+    "NOTIFY",
+    "LOCK",
+    "COMMENT",
+    "REFRESH",
+    "VALUES",
+    "TABLE",
+    "REPLACE",
 ];
 
 /// Words that put one expression on top of another.
-const OPERATOR_WORDS: [&str; 17] = [
-    "NOT", "AND", "OR", "XOR", "IS", "ISNULL", "NOTNULL", "LIKE", "ILIKE", "IN", "BETWEEN", "SIMILAR", "COLLATE", "OVERLAPS", "UNION",
-    "EXCEPT", "INTERSECT",
+const OPERATOR_WORDS: [&str; 18] = [
+    "AT",
+    "NOT",
+    "AND",
+    "OR",
+    "XOR",
+    "IS",
+    "ISNULL",
+    "NOTNULL",
+    "LIKE",
+    "ILIKE",
+    "IN",
+    "BETWEEN",
+    "SIMILAR",
+    "COLLATE",
+    "OVERLAPS",
+    "UNION",
+    "EXCEPT",
+    "INTERSECT",
 ];
 
-fn is_operator(lexeme: &Lexeme) -> bool {
+/// How much higher a token makes the syntax tree at most.
+fn weight(lexeme: &Lexeme) -> usize {
     match &lexeme.token {
-        Token::Word(_) => OPERATOR_WORDS.iter().any(|word| lexeme.is_word(word)) || lexeme.is_word("AT"),
-        Token::Number(..) | Token::SingleQuotedString(_) | Token::Period | Token::SemiColon => false,
-        _ => true,
+        Token::Word(_) if lexeme.is_word("CASE") => CASE,
+        Token::Word(_) => usize::from(OPERATOR_WORDS.iter().any(|word| lexeme.is_word(word))),
+        Token::Number(..) | Token::SingleQuotedString(_) | Token::Period | Token::SemiColon => 0,
+        _ => 1,
     }
 }
 

@@ -64,7 +64,12 @@ fn plain(message: &str) -> String {
 /// What stands between quotation marks in a message.
 fn quoted(message: &str) -> Vec<&str> {
     let parts = message.split(['\'', '`', '"']);
-    parts.skip(1).step_by(2).filter(|part| !part.is_empty()).flat_map(|part| [part, part.rsplit('.').next().unwrap_or(part)]).collect()
+    parts
+        .skip(1)
+        .step_by(2)
+        .filter(|part| !part.is_empty())
+        .flat_map(|part| [part, part.rsplit('.').next().unwrap_or(part)])
+        .collect()
 }
 
 /// Where the SQL has a word, in whatever case.

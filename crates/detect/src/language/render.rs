@@ -67,7 +67,8 @@ impl Excerpt {
         let end = text.floor_char_boundary(diagnostic.span.end).clamp(start, line_end);
         let shown = |range: std::ops::Range<usize>| escape(text[range].trim_end_matches('\r'));
         let (before, marked, after) = (shown(line_start..start), shown(start..end), shown(end..line_end));
-        let (before, cut) = if width(&before) + width(&marked) > SHOWN { keep_end(&before, BEFORE) } else { (before, false) };
+        let (before, cut) =
+            if width(&before) + width(&marked) > SHOWN { keep_end(&before, BEFORE) } else { (before, false) };
         let before = if cut { format!("…{before}") } else { before };
         let indent = width(&before);
         let (line, _) = keep_start(&format!("{before}{marked}{after}"), SHOWN);
@@ -142,7 +143,10 @@ mod tests {
     use crate::language::codes;
 
     fn shown(text: &str, span: std::ops::Range<usize>) -> String {
-        Diagnostic::error(codes::SYNTAX, "a.sql", &Arc::from(text), span, "wrong").label("here").help("right").render(false)
+        Diagnostic::error(codes::SYNTAX, "a.sql", &Arc::from(text), span, "wrong")
+            .label("here")
+            .help("right")
+            .render(false)
     }
 
     #[test]
@@ -180,7 +184,8 @@ mod tests {
     fn colour_changes_nothing_but_colour() {
         let text: Arc<str> = Arc::from("SELECT 1");
         let diagnostic = Diagnostic::error(codes::SYNTAX, "a.sql", &text, 0..6, "wrong").label("here").help("right");
-        let plain = regex::Regex::new("\x1b\\[[0-9;]*m").unwrap().replace_all(&diagnostic.render(true), "").into_owned();
+        let plain =
+            regex::Regex::new("\x1b\\[[0-9;]*m").unwrap().replace_all(&diagnostic.render(true), "").into_owned();
         assert_eq!(plain, diagnostic.render(false));
         assert!(!diagnostic.render(false).contains('\x1b'));
     }

@@ -33,8 +33,21 @@ pub struct Source {
 
 /// Words that start a clause of a SELECT, or end it.
 const CLAUSES: [&str; 15] = [
-    "FROM", "WHERE", "GROUP", "HAVING", "WINDOW", "QUALIFY", "ORDER", "LIMIT", "OFFSET", "FETCH", "FOR", "UNION", "EXCEPT",
-    "INTERSECT", "SELECT",
+    "FROM",
+    "WHERE",
+    "GROUP",
+    "HAVING",
+    "WINDOW",
+    "QUALIFY",
+    "ORDER",
+    "LIMIT",
+    "OFFSET",
+    "FETCH",
+    "FOR",
+    "UNION",
+    "EXCEPT",
+    "INTERSECT",
+    "SELECT",
 ];
 
 impl Source {
@@ -44,7 +57,8 @@ impl Source {
     /// The tokenizer's message, and the byte where it stopped.
     pub(super) fn read(text: &str, sql_start: usize) -> Result<(Self, Vec<TokenWithSpan>), (String, usize)> {
         let mut tokens = Vec::new();
-        let outcome = Tokenizer::new(&PostgreSqlDialect {}, &text[sql_start..]).tokenize_with_location_into_buf(&mut tokens);
+        let outcome =
+            Tokenizer::new(&PostgreSqlDialect {}, &text[sql_start..]).tokenize_with_location_into_buf(&mut tokens);
         let mut walk = Walk { rest: &text[sql_start..], offset: sql_start, location: Location::new(1, 1) };
         let mut lexemes = Vec::with_capacity(tokens.len() / 2);
         for TokenWithSpan { token, span } in &tokens {
@@ -78,6 +92,11 @@ impl Source {
     pub(super) fn expression(&self, expr: &Expr) -> Option<Range<usize>> {
         match expr {
             Expr::Function(function) => self.range(function.name.span()).map(|name| self.call(name.start)),
+            Expr::UnaryOp { expr: operand, .. } => {
+                let range = self.expression(operand)?;
+                let operator = self.before(range.start).map_or(range.start, |lexeme| lexeme.range.start);
+                Some(operator..range.end)
+            }
             _ => self.range(expr.span()).map(|range| self.balanced(range)),
         }
     }
@@ -87,7 +106,7 @@ impl Source {
         let mut at = self.index(start);
         let name_end = self.lexemes.get(at).map_or(start, |lexeme| lexeme.range.end);
         at += 1;
-        if !self.lexemes.get(at).is_some_and(|lexeme| lexeme.token == Token::LParen) {
+        if self.lexemes.get(at).is_none_or(|lexeme| lexeme.token != Token::LParen) {
             return start..name_end;
         }
         self.balanced(start..self.lexemes[at].range.end)

@@ -18,7 +18,9 @@ pub(super) fn token_error(sql: &Sql<'_>, message: &str, at: usize) -> Diagnostic
     if lower.contains("comment") {
         error.label("no end").help("close the comment with */, or write -- before each of its lines")
     } else if lower.contains("unterminated") || lower.contains("expected close delimiter") {
-        error.label("opened here, never closed").help("close the quotation mark; a quotation mark in a text is written twice: 'it''s'")
+        error
+            .label("opened here, never closed")
+            .help("close the quotation mark; a quotation mark in a text is written twice: 'it''s'")
     } else {
         error
     }
@@ -27,7 +29,9 @@ pub(super) fn token_error(sql: &Sql<'_>, message: &str, at: usize) -> Diagnostic
 /// Tokens that make no statement. The parser's message ends with the place.
 pub(super) fn parser_error(sql: &Sql<'_>, source: &Source, message: &str) -> Diagnostic {
     let (message, at) = split_location(message);
-    let index = at.and_then(|at| source.range(Span::new(at, at))).map_or(source.lexemes.len(), |range| source.index(range.start));
+    let index = at
+        .and_then(|at| source.range(Span::new(at, at)))
+        .map_or(source.lexemes.len(), |range| source.index(range.start));
     let index = found_index(sql, source, message, index);
     let Some(found) = source.lexemes.get(index) else {
         let end = source.end;
@@ -77,7 +81,9 @@ fn expected(message: &str) -> Option<&str> {
 
 fn split_location(message: &str) -> (&str, Option<Location>) {
     let Some((text, place)) = message.rsplit_once(" at Line: ") else { return (message, None) };
-    let numbers = place.split_once(", Column: ").and_then(|(line, column)| Some((line.parse().ok()?, column.trim().parse().ok()?)));
+    let numbers = place
+        .split_once(", Column: ")
+        .and_then(|(line, column)| Some((line.parse().ok()?, column.trim().parse().ok()?)));
     (text, numbers.map(|(line, column)| Location::new(line, column)))
 }
 
@@ -99,13 +105,15 @@ fn advice(source: &Source, index: usize) -> Option<&'static str> {
         });
     }
     match (&found.token, before.map(|lexeme| &lexeme.token)) {
-        (Token::DoubleEq, _) | (Token::Eq, Some(Token::Eq)) => Some("write one = to compare"),
-        (_, Some(Token::DoubleEq)) => Some("write one = to compare"),
+        (Token::Eq, Some(Token::Eq)) => Some("write one = to compare"),
         (Token::RParen, Some(Token::Comma)) => Some("take out the comma before it"),
-        (Token::RParen, _) => Some("a parenthesis is closed here that nothing opened, or something is missing before it"),
-        (Token::SingleQuotedString(_) | Token::Number(..), Some(Token::SingleQuotedString(_) | Token::Number(..) | Token::Word(_))) => {
-            Some("is a comma or an operator missing before it? A quotation mark in a text is written twice: 'it''s'")
+        (Token::RParen, _) => {
+            Some("a parenthesis is closed here that nothing opened, or something is missing before it")
         }
+        (
+            Token::SingleQuotedString(_) | Token::Number(..),
+            Some(Token::SingleQuotedString(_) | Token::Number(..) | Token::Word(_)),
+        ) => Some("is a comma or an operator missing before it? A quotation mark in a text is written twice: 'it''s'"),
         (Token::Word(_), Some(Token::Word(_) | Token::RParen | Token::SingleQuotedString(_))) => {
             Some("is a comma, AND, OR or an operator missing before it?")
         }

@@ -1,6 +1,8 @@
 //! OVER clauses with the named windows they refer to put in.
 
-use datafusion::sql::sqlparser::ast::{Ident, NamedWindowDefinition, NamedWindowExpr, WindowSpec, WindowType};
+use datafusion::sql::sqlparser::ast::{
+    Function, Ident, NamedWindowDefinition, NamedWindowExpr, WindowSpec, WindowType,
+};
 
 /// Why a named window cannot be put in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,4 +67,12 @@ pub(super) fn same(a: &Ident, b: &Ident) -> bool {
 /// A name as it is looked up: in lower case unless it is quoted.
 pub(super) fn folded(name: &Ident) -> String {
     if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
+}
+
+/// Whether a call is of the function of this name.
+pub(super) fn is_call_of(function: &Function, wanted: &str) -> bool {
+    match function.name.0.as_slice() {
+        [part] => part.as_ident().is_some_and(|name| folded(name) == wanted),
+        _ => false,
+    }
 }

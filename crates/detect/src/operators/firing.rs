@@ -1,6 +1,6 @@
 //! The life of findings: new, updated, then final or withdrawn.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use watchfire_record::{Finding, FindingId, State};
 
@@ -53,7 +53,7 @@ impl Firing {
     }
 
     /// Takes back those that have fired, whose time `concerned` says is in question, and that `still` does not name.
-    pub fn withdraw(&mut self, concerned: impl Fn(&Finding) -> bool, still: &[FindingId], found: &mut Vec<Finding>) {
+    pub fn withdraw(&mut self, concerned: impl Fn(&Finding) -> bool, still: &HashSet<FindingId>, found: &mut Vec<Finding>) {
         let gone: Vec<FindingId> =
             self.0.iter().filter(|(id, fired)| concerned(&fired.finding) && !still.contains(id)).map(|(id, _)| *id).collect();
         for id in gone {

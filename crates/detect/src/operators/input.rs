@@ -6,7 +6,7 @@ use datafusion::common::Result;
 use watchfire_record::{Batch, ColumnRequest, Stream};
 
 use super::records::Records;
-use crate::detector::{Detector, identity_names};
+use crate::detector::Detector;
 use crate::expression::{Expression, record_batch, schema, schema_of};
 use crate::identities::SecretHasher;
 use crate::matcher::BatchColumns;
@@ -61,7 +61,6 @@ pub struct Feeder {
     detector: usize,
     columns: Vec<ColumnRequest>,
     event_id: usize,
-    identity: Vec<usize>,
     keys: Vec<Expression>,
     key_rows: RowConverter,
     aggregates: Vec<CompiledAggregate>,
@@ -88,7 +87,8 @@ impl Feeder {
     /// # Errors
     /// If an expression does not fit the stream, which planning rules out.
     pub fn new(index: usize, detector: &Detector, stream: &Stream) -> Result<Self> {
-        let columns = detector.row_columns(stream);
+        let over_range = matches!(detector.plan.operator, Operator::OverRange { .. });
+        let columns = if over_range { detector.row_columns(stream) } else { detector.fold_columns(stream) };
         let fields = schema(schema_of(&columns));
         let place = |name: &str| columns.iter().position(|c| c.name() == name).expect("row_columns names it");
         let keys = detector.plan.keys.iter().map(|(_, expr)| Expression::compile(expr, &fields));
@@ -102,24 +102,16 @@ impl Feeder {
                 filter: expression(&aggregate.filter)?,
             })
         };
-        let over_range = matches!(detector.plan.operator, Operator::OverRange { .. });
         let payload_types = columns.iter().map(|c| c.column_type.arrow());
         Ok(Self {
             detector: index,
             event_id: place("event_id"),
-            identity: identity_names(stream).iter().map(|name| place(name)).collect(),
             key_rows: row_converter(keys.iter().map(Expression::data_type))?,
             keys,
             aggregates: aggregates.iter().map(compile).collect::<Result<_>>()?,
             payload_rows: over_range.then(|| row_converter(payload_types)).transpose()?,
             columns,
         })
-    }
-
-    /// The columns that it reads, the record's identity among them.
-    #[must_use]
-    pub fn identity_columns(&self) -> Vec<ColumnRequest> {
-        self.identity.iter().map(|index| self.columns[*index].clone()).collect()
     }
 
     /// The rows of a batch, worked out.

@@ -23,6 +23,8 @@ pub struct OperatorStatistics {
     pub keys: u64,
     /// Keys thrown out at the limit.
     pub evicted: u64,
+    /// Rows that came after what they belong to was final; none, unless a partition was handed over meanwhile.
+    pub too_late: u64,
 }
 
 /// An operator with state of one detector in one shard.

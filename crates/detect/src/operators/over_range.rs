@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::row::RowConverter;
 use datafusion::common::Result;
-use watchfire_record::limits::{BUFFERED_ROWS, EVIDENCE_RECORDS, KEYS};
+use watchfire_record::limits::{BUFFERED_ROWS, DISTINCT_VALUES, EVIDENCE_RECORDS, KEYS};
 use watchfire_record::{DetectorInfo, Evidence, Finding, FindingId, State, Stream, Value};
 
 use super::cursor::Cursor;
@@ -66,6 +66,8 @@ struct KeyState {
     /// One an aggregate, over pending rows as they stand.
     previews: Vec<Cursor>,
     firing: Firing,
+    /// When the key is to be looked at next.
+    next_due: i64,
     incomplete: bool,
 }
 
@@ -94,6 +96,8 @@ pub struct OverRange {
     /// When each key is to be looked at next.
     due: BinaryHeap<Reverse<(i64, Arc<[u8]>)>>,
     touched: HashMap<Arc<[u8]>, (i64, i64), ahash::RandomState>,
+    /// Rows before it are final.
+    watermark: i64,
     fires_early: bool,
     statistics: OperatorStatistics,
 }
@@ -125,6 +129,7 @@ impl OverRange {
             keys: HashMap::default(),
             due: BinaryHeap::new(),
             touched: HashMap::default(),
+            watermark: i64::MIN,
             statistics: OperatorStatistics::default(),
         })
     }
@@ -137,12 +142,12 @@ impl OverRange {
         let state = self.keys.get_mut(&key).expect("it was inserted when missing");
         let entry = entry(batch, row, &self.aggregates);
         let time = entry.time;
-        let pending_before = state.entries.get(state.settled).map(|e| e.time);
         let place = state.entries.partition_point(|e| e.time <= time);
         state.entries.insert(place, entry);
         let absolute = state.base + place as u64;
         state.previews.iter_mut().for_each(|cursor| cursor.disturbed_at(absolute, state.base));
-        if pending_before.is_none_or(|before| time < before) {
+        if time < state.next_due {
+            state.next_due = time;
             self.due.push(Reverse((time, Arc::clone(&key))));
         }
         if state.entries.len() > BUFFERED_ROWS {
@@ -161,15 +166,16 @@ impl OverRange {
         }
         let key: Arc<[u8]> = key.into();
         let cursors = || self.aggregates.iter().map(|_| Cursor::default()).collect();
-        let state = KeyState { cursors: cursors(), previews: cursors(), ..KeyState::default() };
+        let state = KeyState { cursors: cursors(), previews: cursors(), next_due: i64::MAX, ..KeyState::default() };
         self.keys.insert(Arc::clone(&key), state);
         key
     }
 
     /// Throws out a tenth of the keys, those of least count that never fired first.
     fn evict(&mut self) {
-        let idle = self.keys.iter().filter(|(_, state)| state.firing.is_empty());
-        let mut idle: Vec<(usize, Arc<[u8]>)> = idle.map(|(key, state)| (state.entries.len(), Arc::clone(key))).collect();
+        let rank = |state: &KeyState| (!state.firing.is_empty(), state.entries.len());
+        let mut idle: Vec<((bool, usize), Arc<[u8]>)> =
+            self.keys.iter().map(|(key, state)| (rank(state), Arc::clone(key))).collect();
         let out = (KEYS / 10).max(1).min(idle.len());
         if out < idle.len() {
             idle.select_nth_unstable(out);
@@ -256,6 +262,9 @@ impl OverRange {
 
     /// Makes final what is true among rows that became so.
     fn settle(&mut self, candidates: &[Candidate], found: &mut Vec<Finding>) {
+        if candidates.is_empty() {
+            return;
+        }
         for (key, finding) in self.one_an_id(self.judge(candidates)) {
             let state = self.keys.get_mut(&key).expect("candidates are of live keys");
             state.firing.becomes_final(finding, found);
@@ -265,7 +274,9 @@ impl OverRange {
     /// What a woken key is left with, and when it is to be looked at next.
     fn after_settling(&mut self, key: &Arc<[u8]>, watermark: i64, due: usize, found: &mut Vec<Finding>) {
         let Some(state) = self.keys.get_mut(key) else { return };
-        state.firing.withdraw(|finding| finding.last_event_time < watermark, &[], found);
+        if self.post.early() == Early::FirstSeen {
+            state.firing.withdraw(|finding| finding.last_event_time < watermark, &HashSet::new(), found);
+        }
         for entry in state.entries.range_mut(state.settled..due) {
             entry.payload = None;
         }
@@ -277,7 +288,10 @@ impl OverRange {
             (None, None) => None,
         };
         match next {
-            Some(next) => self.due.push(Reverse((next, Arc::clone(key)))),
+            Some(next) => {
+                state.next_due = next;
+                self.due.push(Reverse((next, Arc::clone(key))));
+            }
             None => {
                 self.keys.remove(key);
             }
@@ -290,18 +304,26 @@ impl OverRange {
             if *time >= watermark {
                 break;
             }
-            if let Some(Reverse((_, key))) = self.due.pop() {
+            if let Some(Reverse((time, key))) = self.due.pop()
+                && self.keys.get(&key).is_some_and(|state| state.next_due == time)
+            {
                 woken.insert(key);
             }
         }
-        woken.into_iter().filter(|key| self.keys.contains_key(key)).collect()
+        woken.into_iter().collect()
     }
 }
 
 impl StatefulOperator for OverRange {
     fn feed(&mut self, batch: &OperatorBatch, rows: &[u32]) {
-        rows.iter().for_each(|row| self.insert(batch, *row));
-        self.statistics.rows += rows.len() as u64;
+        for row in rows {
+            if batch.times[*row as usize] >= self.watermark {
+                self.insert(batch, *row);
+                self.statistics.rows += 1;
+            } else {
+                self.statistics.too_late += 1;
+            }
+        }
     }
 
     fn fire_early(&mut self, now: i64, found: &mut Vec<Finding>) {
@@ -311,17 +333,20 @@ impl StatefulOperator for OverRange {
             let from = state.entries.partition_point(|e| e.time < first).max(state.settled);
             let to = state.entries.partition_point(|e| e.time <= until);
             let candidates = state.look(&key, &self.aggregates, from..to, true);
-            let mut still = Vec::new();
+            let mut still = HashSet::new();
             for (_, finding) in self.one_an_id(self.judge(&candidates)) {
-                still.push(finding.finding_id);
+                still.insert(finding.finding_id);
                 self.keys.get_mut(&key).expect("it is live").firing.holds(finding, now, found);
             }
-            let firing = &mut self.keys.get_mut(&key).expect("it is live").firing;
-            firing.withdraw(|f| (first..=until).contains(&f.last_event_time), &still, found);
+            if self.post.early() == Early::FirstSeen {
+                let firing = &mut self.keys.get_mut(&key).expect("it is live").firing;
+                firing.withdraw(|f| (first..=until).contains(&f.last_event_time), &still, found);
+            }
         }
     }
 
     fn advance(&mut self, watermark: i64, found: &mut Vec<Finding>) {
+        self.watermark = self.watermark.max(watermark);
         let (mut candidates, mut waiting) = (Vec::new(), Vec::new());
         for key in self.woken(watermark) {
             let state = self.keys.get_mut(&key).expect("woken keys are live");
@@ -352,7 +377,11 @@ impl KeyState {
             let slide = |(index, (cursor, aggregate)): (usize, (&mut Cursor, &Aggregate))| {
                 cursor.slide(index, aggregate, &self.entries, self.base, time)
             };
-            let counts = cursors.iter_mut().zip(aggregates).enumerate().map(slide).collect();
+            let counts: Vec<i64> = cursors.iter_mut().zip(aggregates).enumerate().map(slide).collect();
+            let saturated = |(count, aggregate): (&i64, &Aggregate)| {
+                aggregate.kind == AggregateKind::CountDistinct && *count >= DISTINCT_VALUES as i64
+            };
+            self.incomplete |= counts.iter().zip(aggregates).any(saturated);
             let low = cursors.iter().map(|c| c.range().0).min().unwrap_or(self.base);
             let high = cursors.iter().map(|c| c.range().1).max().unwrap_or(self.base);
             candidates.push(Candidate { key: Arc::clone(key), place, counts, range: (low, high) });

@@ -33,7 +33,9 @@ pub struct Tumbling {
     keys: RowConverter,
     has_keys: bool,
     windows: BTreeMap<i64, Groups>,
-    touched: HashSet<(i64, Box<[u8]>)>,
+    touched: Vec<(i64, Box<[u8]>)>,
+    /// Windows that end before it are final.
+    watermark: i64,
     fires_early: bool,
     firing: Firing,
     statistics: OperatorStatistics,
@@ -48,6 +50,8 @@ struct Group {
     ends: Ends,
     caused_at: i64,
     fired: bool,
+    /// Since early findings were last looked for.
+    touched: bool,
 }
 
 impl Tumbling {
@@ -78,7 +82,8 @@ impl Tumbling {
             has_keys: !types.is_empty(),
             keys: row_converter(types)?,
             windows: BTreeMap::new(),
-            touched: HashSet::new(),
+            touched: Vec::new(),
+            watermark: i64::MIN,
             firing: Firing::default(),
             statistics: OperatorStatistics::default(),
         })
@@ -86,6 +91,9 @@ impl Tumbling {
 
     /// The findings among these groups, each with its group's window and key.
     fn findings<'a>(&self, groups: &[(i64, &'a [u8], &Group)]) -> Vec<(i64, &'a [u8], Finding)> {
+        if groups.is_empty() {
+            return Vec::new();
+        }
         let count = |index: usize| groups.iter().map(|(_, _, group)| group.count(index, &self.aggregates[index])).collect();
         let counts: Vec<Vec<i64>> = (0..self.aggregates.len()).map(count).collect();
         let promising = self.post.promising(&counts, groups.len());
@@ -149,9 +157,9 @@ impl Tumbling {
     fn evict(&mut self) {
         let idle = |(start, groups): (&i64, &Groups)| {
             let start = *start;
-            groups.iter().filter(|(_, g)| !g.fired).map(|(key, g)| (g.rows, start, key.clone())).collect::<Vec<_>>()
+            groups.iter().map(|(key, g)| ((g.fired, g.rows), start, key.clone())).collect::<Vec<_>>()
         };
-        let mut idle: Vec<(u64, i64, Box<[u8]>)> = self.windows.iter().flat_map(idle).collect();
+        let mut idle: Vec<((bool, u64), i64, Box<[u8]>)> = self.windows.iter().flat_map(idle).collect();
         let out = (KEYS / 10).max(1).min(idle.len());
         if out < idle.len() {
             idle.select_nth_unstable(out);
@@ -170,6 +178,10 @@ impl StatefulOperator for Tumbling {
         for row in rows {
             let time = batch.times[*row as usize];
             let start = window_start(time, self.size);
+            if start.saturating_add(self.size) <= self.watermark {
+                self.statistics.too_late += 1;
+                continue;
+            }
             let groups = self.windows.entry(start).or_default();
             let key = batch.key(*row);
             if !groups.contains_key(key) {
@@ -178,11 +190,12 @@ impl StatefulOperator for Tumbling {
             }
             let group = groups.get_mut(key).expect("it was inserted when missing");
             group.add(batch, *row, time, &self.aggregates);
-            if self.fires_early && !self.touched.contains(&(start, Box::from(key))) {
-                self.touched.insert((start, key.into()));
+            if self.fires_early && !group.touched {
+                group.touched = true;
+                self.touched.push((start, key.into()));
             }
+            self.statistics.rows += 1;
         }
-        self.statistics.rows += rows.len() as u64;
         if self.statistics.keys > KEYS as u64 {
             self.evict();
         }
@@ -190,6 +203,11 @@ impl StatefulOperator for Tumbling {
 
     fn fire_early(&mut self, now: i64, found: &mut Vec<Finding>) {
         let touched = std::mem::take(&mut self.touched);
+        for (start, key) in &touched {
+            if let Some(group) = self.windows.get_mut(start).and_then(|groups| groups.get_mut(key)) {
+                group.touched = false;
+            }
+        }
         let groups = touched.iter().filter_map(|(start, key)| {
             self.windows.get(start)?.get_key_value(key).map(|(key, group)| (*start, key.as_ref(), group))
         });
@@ -207,6 +225,7 @@ impl StatefulOperator for Tumbling {
     }
 
     fn advance(&mut self, watermark: i64, found: &mut Vec<Finding>) {
+        self.watermark = self.watermark.max(watermark);
         while let Some(entry) = self.windows.first_entry() {
             if entry.key().saturating_add(self.size) > watermark {
                 break;

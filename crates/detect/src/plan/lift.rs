@@ -9,7 +9,7 @@ use watchfire_record::{ColumnRequest, ColumnSource, ColumnType, Stream};
 
 use super::functions::{JSON_GET_TEXT, path_step};
 
-/// `expr` over the columns that the decoder is asked for: `request ->> 'x'` becomes the column `request->>x`.
+/// `expr` over the columns that the decoder is asked for: `request ->> 'x'` becomes the column `request->>'x'`.
 ///
 /// # Errors
 /// If a path has a step that is no literal, which planning rules out.

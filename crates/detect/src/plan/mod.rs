@@ -179,7 +179,7 @@ impl Planner {
     }
 
     fn logical(&self, query: &Query) -> Result<LogicalPlan> {
-        let options = ParserOptions { collect_spans: true, ..ParserOptions::default() };
+        let options = ParserOptions { collect_spans: true, map_string_types_to_utf8view: false, ..ParserOptions::default() };
         let planner = SqlToRel::new_with_options(&self.context, options);
         let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(query.clone())))?;
         let plan = self.analyzer.execute_and_check(plan, &self.options, |_, _| {})?;

@@ -92,6 +92,13 @@ fn range_aggregate(expr: &Expr) -> Result<(Aggregate, Vec<Expr>), PlanProblem> {
         return Err(PlanProblem::form("the range ends before it starts", "put the longer interval first"));
     }
     let WindowFunctionParams { args, filter, distinct, partition_by, .. } = params;
+    let mut inputs = args.iter().chain(partition_by).chain(filter.as_deref());
+    if inputs.any(|expr| expr.column_refs().iter().any(|column| column.name.starts_with("__aggregate_"))) {
+        return Err(PlanProblem::form(
+            "a range over another range's aggregate is not run in this version",
+            "compare the aggregates in QUALIFY, or in the WHERE of an outer SELECT",
+        ));
+    }
     let aggregate = window::aggregate(function.name(), args, *distinct, filter.as_deref(), frame)?;
     Ok((aggregate, partition_by.clone()))
 }

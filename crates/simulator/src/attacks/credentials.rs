@@ -4,7 +4,8 @@ use crate::estate::Class;
 use crate::plan::Plan;
 
 /// Names that an intruder hopes nobody looks at twice.
-const NAMES: &[&str] = &["svc-backup-sync", "cloudwatch-agent2", "support-helper", "billing-export", "terraform-state", "it-admin"];
+const NAMES: &[&str] =
+    &["svc-backup-sync", "cloudwatch-agent2", "support-helper", "billing-export", "terraform-state", "it-admin"];
 const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 
 pub(super) fn secrets(plan: &mut Plan) {
@@ -81,7 +82,8 @@ pub(super) fn role_trust(plan: &mut Plan) {
     plan.call(&voice, "iam:ListRoles", &[]);
     plan.pause(400, 1_500);
     let outside = plan.outside_account();
-    let trust = format!(r#"\"AWS\":\"arn:aws:iam::{outside}:{}\""#, plan.random.pick(&["root", "user/sync", "role/collector"]));
+    let trust =
+        format!(r#"\"AWS\":\"arn:aws:iam::{outside}:{}\""#, plan.random.pick(&["root", "user/sync", "role/collector"]));
     if plan.random.below(2) == 0 {
         let role = plan.any("role");
         plan.call(&voice, "iam:UpdateAssumeRolePolicy", &[&role, &trust]);

@@ -178,7 +178,7 @@ const KINDS: &[Kind] = &[
         title: "Large instances are started to compute for somebody else",
         stream: CLOUDTRAIL,
         techniques: &["T1578.002", "T1496"],
-        related: &[],
+        related: &["region-first-used"],
         carry_out: tampering::instances,
     },
     Kind {

@@ -50,7 +50,8 @@ pub(crate) fn write_ordinary(
     let class = some_class(random);
     let (voice, home, denied_home) = estate.someone(class, time, random, moments);
     let denied = class != Class::Service && denied_home % 3 == 0 && random.below(DENIED) == 0;
-    let number = if denied { mix(denied_home, random.next() % 2) } else { mix(home, random.below(class.variety()) as u64) };
+    let number =
+        if denied { mix(denied_home, random.next() % 2) } else { mix(home, random.below(class.variety()) as u64) };
     let number = if class == Class::Inventory && !denied { random.next() } else { number };
     let event = &catalogue.events[catalogue.choose(class, number)];
     let service = &catalogue.services[event.service];

@@ -164,9 +164,7 @@ fn make(class: Class, number: usize, place: &Place, random: &mut Random) -> Acto
             let names = ["asset-inventory", "fleet-monitor", "posture-scanner"];
             (format!("{}-role", names[tool]), names[tool].to_string(), agents::INVENTORY[tool])
         }
-        Class::Pipeline => {
-            (format!("ci-{word}-deploy"), "GitHubActions".to_string(), random.pick(agents::PIPELINE))
-        }
+        Class::Pipeline => (format!("ci-{word}-deploy"), "GitHubActions".to_string(), random.pick(agents::PIPELINE)),
         Class::Person => {
             let set = PERMISSION_SETS[number / place.accounts.len() % PERMISSION_SETS.len()];
             let id = format!("{:016x}", mix(account as u64, set.len() as u64));
@@ -177,7 +175,9 @@ fn make(class: Class, number: usize, place: &Place, random: &mut Random) -> Acto
                 random.pick(agents::PERSON),
             )
         }
-        Class::User => (format!("svc-{word}-{}", suffix[..4].to_lowercase()), String::new(), random.pick(agents::SCRIPT)),
+        Class::User => {
+            (format!("svc-{word}-{}", suffix[..4].to_lowercase()), String::new(), random.pick(agents::SCRIPT))
+        }
     };
     let (mut id, mut key) = (String::from(if class == Class::User { "AIDA" } else { "AROA" }), String::from("AKIA"));
     let named = name.bytes().fold(account as u64, |hash, byte| mix(hash, u64::from(byte)));
@@ -254,7 +254,9 @@ impl Actor {
             agent: if service { self.session.clone() } else { self.agent.to_string() },
             console: self.class == Class::Person && !self.agent.starts_with("aws-cli"),
             tls: !service,
-            endpoint: self.in_network().then(|| format!("vpce-0{:016x}", mix(self.account as u64, region.len() as u64))),
+            endpoint: self
+                .in_network()
+                .then(|| format!("vpce-0{:016x}", mix(self.account as u64, region.len() as u64))),
             // All instances of a role deal with the same few things.
             home: if self.class == Class::Instance { self.named } else { self.home },
             reach: self.class.reach(),
@@ -269,8 +271,10 @@ impl Actor {
     fn region<'a>(&self, place: &'a Place, random: &mut Random) -> &'a str {
         let machine = matches!(self.class, Class::Function | Class::Instance | Class::ServiceRole | Class::Service);
         match self.class {
-            Class::Inventory => &place.regions[random.below(place.regions.len())],
-            _ if machine && self.home.is_multiple_of(4) => &place.regions[(self.home >> 8) as usize % place.regions.len()],
+            Class::Inventory => place.regions[random.below(place.regions.len())],
+            _ if machine && self.home.is_multiple_of(4) => {
+                place.regions[(self.home >> 8) as usize % place.regions.len()]
+            }
             _ => place.home_region(self.account),
         }
     }
@@ -280,10 +284,17 @@ impl Actor {
             Class::Service | Class::ServiceRole => self.session.clone(),
             Class::Function if !self.in_network() => platform_address(random.next()),
             Class::Function | Class::Instance => {
-                format!("10.{}.{}.{}", self.account * 8 + self.home as usize % 8, (self.home >> 8) % 256, (self.home >> 16) % 250 + 4)
+                format!(
+                    "10.{}.{}.{}",
+                    self.account * 8 + self.home as usize % 8,
+                    (self.home >> 8) % 256,
+                    (self.home >> 16) % 250 + 4
+                )
             }
             Class::Inventory => format!("192.0.2.{}", 200 + self.home % 8),
-            Class::Pipeline => format!("20.{}.{}.{}", random.between(1, 250), random.between(0, 255), random.between(1, 254)),
+            Class::Pipeline => {
+                format!("20.{}.{}.{}", random.between(1, 250), random.between(0, 255), random.between(1, 254))
+            }
             Class::Person => place.whereabouts(&self.session, random),
             Class::User => format!("192.0.2.{}", 64 + self.home % 64),
         }

@@ -19,11 +19,56 @@ const fn kind(name: &'static str, count: usize, names: &'static str) -> Kind {
 
 /// Words that names are made of.
 pub(crate) const WORDS: &[&str] = &[
-    "orders", "payments", "catalog", "search", "invoices", "users", "sessions", "media", "reports", "events", "billing",
-    "shipping", "stock", "pricing", "reviews", "notify", "ledger", "audit", "ingest", "export", "images", "quotes",
-    "claims", "policies", "devices", "telemetry", "routes", "tickets", "refunds", "coupons", "loyalty", "profile",
-    "documents", "archive", "metrics", "fraud", "risk", "partners", "webhooks", "mailer", "scheduler", "thumbnails",
-    "geo", "feeds", "labels", "carts", "checkout", "returns", "vouchers", "forecast",
+    "orders",
+    "payments",
+    "catalog",
+    "search",
+    "invoices",
+    "users",
+    "sessions",
+    "media",
+    "reports",
+    "events",
+    "billing",
+    "shipping",
+    "stock",
+    "pricing",
+    "reviews",
+    "notify",
+    "ledger",
+    "audit",
+    "ingest",
+    "export",
+    "images",
+    "quotes",
+    "claims",
+    "policies",
+    "devices",
+    "telemetry",
+    "routes",
+    "tickets",
+    "refunds",
+    "coupons",
+    "loyalty",
+    "profile",
+    "documents",
+    "archive",
+    "metrics",
+    "fraud",
+    "risk",
+    "partners",
+    "webhooks",
+    "mailer",
+    "scheduler",
+    "thumbnails",
+    "geo",
+    "feeds",
+    "labels",
+    "carts",
+    "checkout",
+    "returns",
+    "vouchers",
+    "forecast",
 ];
 /// Where a thing is in use.
 pub(crate) const STAGES: &[&str] = &["prod", "prod", "prod", "stage", "dev"];
@@ -41,7 +86,11 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("function", 600, "<word>-<stage>-<pick create|get|list|sync|process|handler|worker>-<word>"),
     kind("role", 400, "<word>-<stage>-<word>-role-<upper 8>"),
     kind("policy", 120, "<word>-<stage>-<pick read|write|deploy>-policy"),
-    kind("person", 90, "<pick ana|ben|chloe|dara|elif|femi|gita|hugo|ines|jonas|kemi|lars|mina|nils|olga|pavel|rosa|sven|tara|yara>.<pick adler|berg|costa|duval|eriksen|fischer|garcia|haas|ivanova|jansen|keller|lindt|moreau|novak|okafor|petrov>"),
+    kind(
+        "person",
+        90,
+        "<pick ana|ben|chloe|dara|elif|femi|gita|hugo|ines|jonas|kemi|lars|mina|nils|olga|pavel|rosa|sven|tara|yara>.<pick adler|berg|costa|duval|eriksen|fischer|garcia|haas|ivanova|jansen|keller|lindt|moreau|novak|okafor|petrov>",
+    ),
     kind("instance", 900, "i-0<hex 16>"),
     kind("volume", 1200, "vol-0<hex 16>"),
     kind("snapshot", 1500, "snap-0<hex 16>"),
@@ -126,7 +175,8 @@ impl Things {
 
     /// The names of a kind, by its name.
     pub(crate) fn named(&self, kind: &str) -> &[String] {
-        let place = KINDS.iter().position(|k| k.name == kind).unwrap_or_else(|| panic!("no kind of thing is called {kind}"));
+        let place =
+            KINDS.iter().position(|k| k.name == kind).unwrap_or_else(|| panic!("no kind of thing is called {kind}"));
         self.of(place)
     }
 }

@@ -50,11 +50,14 @@ pub(crate) struct RoleSession<'a> {
 
 /// The `userIdentity` of a role's session, its principal and its ARN.
 pub(crate) fn role_session(session: &RoleSession, random: &mut Random, moments: &mut Moments) -> [String; 3] {
-    let RoleSession { account, role, role_id, session: name, created, mfa, invoked_by, function_arn, federated } = session;
+    let RoleSession { account, role, role_id, session: name, created, mfa, invoked_by, function_arn, federated } =
+        session;
     let short = role.rsplit('/').next().unwrap_or(role);
     let arn = format!("arn:aws:sts::{account}:assumed-role/{short}/{name}");
     let issuer = format!("arn:aws:iam::{account}:role/{role}");
-    let mut json = format!(r#"{{"type":"AssumedRole","principalId":"{role_id}:{name}","arn":"{arn}","accountId":"{account}","accessKeyId":"ASIA"#);
+    let mut json = format!(
+        r#"{{"type":"AssumedRole","principalId":"{role_id}:{name}","arn":"{arn}","accountId":"{account}","accessKeyId":"ASIA"#
+    );
     random.upper(&mut json, 16);
     json.push_str(&format!(
         r#"","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"{role_id}","arn":"{issuer}","accountId":"{account}","userName":"{short}"}},"#
@@ -127,7 +130,9 @@ pub(crate) fn at_sign_in(account: &str, name: &str, user_id: Option<&str>) -> St
 /// The `userIdentity` of the root user, and its ARN. `created` is microseconds.
 pub(crate) fn root(account: &str, created: i64, random: &mut Random, moments: &mut Moments) -> [String; 2] {
     let arn = format!("arn:aws:iam::{account}:root");
-    let mut json = format!(r#"{{"type":"Root","principalId":"{account}","arn":"{arn}","accountId":"{account}","accessKeyId":"ASIA"#);
+    let mut json = format!(
+        r#"{{"type":"Root","principalId":"{account}","arn":"{arn}","accountId":"{account}","accessKeyId":"ASIA"#
+    );
     random.upper(&mut json, 16);
     json.push_str(r#"","sessionContext":{"attributes":{"creationDate":""#);
     moments.seconds(&mut json, created);

@@ -70,7 +70,9 @@ impl ProducerContext for Context {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         match result {
-            Ok(message) => self.0.arrived(message.topic(), message.partition(), message.offset(), message.payload_len()),
+            Ok(message) => {
+                self.0.arrived(message.topic(), message.partition(), message.offset(), message.payload_len())
+            }
             Err((error, message)) => self.0.lost(message.topic(), error),
         }
     }
@@ -156,7 +158,11 @@ impl Producer {
                     self.client.poll(QUEUE_WAIT);
                 }
                 Err((error, _)) => {
-                    let text = format!("a record of {} bytes for topic `{}` was refused: {error}", record.json.len(), topic.name);
+                    let text = format!(
+                        "a record of {} bytes for topic `{}` was refused: {error}",
+                        record.json.len(),
+                        topic.name
+                    );
                     return Err(OutputError::Kafka(text));
                 }
             }
@@ -193,7 +199,9 @@ impl Producer {
         let failure = self.counts.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         match &*failure {
             None => Ok(()),
-            Some(first) => Err(OutputError::Kafka(format!("{} records were not taken; the first: {first}", self.failed()))),
+            Some(first) => {
+                Err(OutputError::Kafka(format!("{} records were not taken; the first: {first}", self.failed())))
+            }
         }
     }
 }
@@ -214,7 +222,8 @@ fn partitions(client: &ThreadedProducer<Context>, brokers: &str, topic: &str) ->
     })?;
     let found = metadata.topics().iter().find(|t| t.name() == topic).map_or(0, |t| t.partitions().len());
     if found == 0 {
-        let text = format!("Kafka at {brokers} has no topic `{topic}`: create it first, with as many partitions as you want");
+        let text =
+            format!("Kafka at {brokers} has no topic `{topic}`: create it first, with as many partitions as you want");
         return Err(OutputError::Kafka(text));
     }
     Ok(found)

@@ -42,6 +42,11 @@ impl Health {
         }
     }
 
+    /// Whether no broker answers any more.
+    pub(super) fn is_away(&self) -> bool {
+        matches!(self.state, State::Away | State::Refused)
+    }
+
     /// Whether a broker answers.
     pub(super) fn is_up(&self) -> bool {
         self.state == State::Up

@@ -265,6 +265,10 @@ impl Source for KafkaSource {
         self.finish(done)
     }
 
+    fn is_available(&self) -> bool {
+        !self.health.is_away()
+    }
+
     fn set_paused(&mut self, paused: bool) {
         self.pause.wanted = paused;
         if paused {

@@ -40,7 +40,7 @@ pub fn run(options: &Bench, mut settings: Settings, screen: &Screen) -> Result<(
     let (cpu, start) = (process::cpu_seconds(), clock.now());
     let (name, with_latency) = (prepared.name, prepared.with_latency);
     let counter = Box::new(Counter::default());
-    let outputs = Outputs { sinks: vec![counter], rejects: None };
+    let outputs = Outputs { sinks: vec![watchfire_engine::Outlet::new(counter, true)], rejects: None };
     std::thread::scope(|scope| {
         let (metrics, mut rate, at) = (Arc::clone(&launch.metrics), Rate::new(), Arc::clone(&clock));
         let _line = progress::show(scope, screen, move || {

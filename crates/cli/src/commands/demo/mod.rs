@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
+use watchfire_engine::Outlet;
 use watchfire_engine::finding::sinks::{TerminalFormat, TerminalSink};
 use watchfire_engine::source::{EmbeddedBroker, KafkaSource};
 use watchfire_record::{Clock, SystemClock};
@@ -22,7 +23,7 @@ use crate::failure::Failure;
 use crate::launch::{Input, Launch, Outputs};
 use crate::rules::{Rules, by_stream};
 use crate::screen::progress::{self, Rate};
-use crate::screen::{Screen, numbers, paint, summary};
+use crate::screen::{Screen, numbers, paint, summary, wrap};
 use crate::settings::Settings;
 use crate::signals;
 use compare::{Seen, Watcher};
@@ -59,14 +60,15 @@ pub fn run(options: &Demo, settings: Settings, screen: &Screen) -> Result<(), Fa
     let seen = Seen::default();
     let watcher =
         Watcher::new(terminal(options, screen, &clock), seen.clone(), Arc::clone(&progress), Arc::clone(&clock));
-    let outputs = Outputs { sinks: vec![Box::new(watcher)], rejects: None };
+    let outputs = Outputs { sinks: vec![Outlet::new(Box::new(watcher), true)], rejects: None };
     let brokers = broker.brokers();
     let never = AtomicBool::new(false);
     let (run, produced) = thread::scope(|scope| {
-        let plan = Plan { past: Some(past(options, clock.now())), live: &|now| live(options, now), paced: true };
         let (counts, at, stop) = (Arc::clone(&progress), Arc::clone(&clock), Arc::clone(&stop));
         let ended = Arc::clone(&progress);
         let producing = scope.spawn(move || {
+            let live = |now| live(options, now);
+            let plan = Plan { past: Some(past(options, at.now())), live: &live, paced: true };
             let produced = produce(&brokers, &plan, &*at, &counts, &stop);
             counts.end();
             produced
@@ -108,16 +110,16 @@ fn introduction(options: &Demo, detectors: usize, screen: &Screen) -> String {
         0 => "It goes on until it is interrupted (Ctrl-C).".to_owned(),
         seconds => format!("It takes {seconds} seconds; Ctrl-C ends it sooner."),
     };
-    format!(
-        "{}\n\nAn estate is simulated (seed {}), and logs about {} records a second into a broker\n\
-         in this process. {} read them as they would from Kafka: first half an\n\
-         hour of the past, to learn what is usual, then what happens now: the estate is\n\
-         under attack. {length}\n\n",
-        paint(screen.colour(), "1", "Watchfire demo"),
+    let text = format!(
+        "An estate is simulated (seed {}), and logs about {} records a second into a broker in this process. {} read them \
+         as they would from Kafka: first half an hour of the past, to learn what is usual, then what happens now: the \
+         estate is under attack. {length}",
         options.seed,
         numbers::count(options.rate.into()),
         numbers::of(detectors as u64, "detector", "detectors"),
-    )
+    );
+    let lines = wrap(&text, screen.width().clamp(40, 80)).join("\n");
+    format!("{}\n\n{lines}\n\n", paint(screen.colour(), "1", "Watchfire demo"))
 }
 
 fn terminal(options: &Demo, screen: &Screen, clock: &Arc<dyn Clock>) -> TerminalSink<crate::screen::Output> {

@@ -6,6 +6,9 @@ use watchfire_engine::Metrics;
 use super::compare::{Attack, Outcome};
 use crate::screen::{Screen, clip, numbers, paint};
 
+/// Columns below which an attack's title is not worth showing; its ATT&CK techniques are shorter.
+const TITLE: usize = 45;
+
 /// What there is to say at the end.
 pub struct Report<'a> {
     /// The estate's seed.
@@ -61,7 +64,7 @@ impl Report<'_> {
     /// For a person.
     pub fn as_text(&self, screen: &Screen) -> String {
         let colour = screen.colour();
-        let columns = screen.width().clamp(60, 100);
+        let columns = screen.width().clamp(60, 120);
         let bold = |text: &str| paint(colour, "1", text);
         let mut text = format!(
             "\n{}\n",
@@ -104,8 +107,9 @@ impl Report<'_> {
             None => ("✗", "missed".to_owned()),
         };
         let mark = paint(colour, if attack.after.is_some() { "1;32" } else { "1;31" }, mark);
-        let title = clip(&truth.title, columns.saturating_sub(2 + names + 2 + 10 + 2));
-        let mut text = format!("{mark} {:<names$}  {after:>10}  {}\n", truth.name, paint(colour, "2", &title));
+        let room = columns.saturating_sub(2 + names + 2 + 10 + 2);
+        let what = if room < TITLE { truth.attack.join(" ") } else { clip(&truth.title, room) };
+        let mut text = format!("{mark} {:<names$}  {after:>10}  {}\n", truth.name, paint(colour, "2", &what));
         let others: Vec<&str> = attack.found_by.iter().map(String::as_str).filter(|name| *name != truth.name).collect();
         if !others.is_empty() {
             let others = clip(&format!("also {}", others.join(", ")), columns - 4);
@@ -141,12 +145,12 @@ impl Report<'_> {
     fn balance(&self) -> Vec<String> {
         let counts = self.metrics.total();
         let count = numbers::count;
-        let seconds = (self.micros as f64 / 1e6).max(1e-6);
+        let past = self.past.min(self.produced);
         let mut lines = vec![
             format!(
-                "{} produced, {} a second, {}",
-                count(self.produced),
-                count((self.produced as f64 / seconds) as u64),
+                "{} of the past, then {} live; {}",
+                count(past),
+                count(self.produced - past),
                 numbers::bytes(counts.bytes)
             ),
             format!(

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use watchfire_engine::Outlet;
 use watchfire_engine::detect::Detector;
 use watchfire_engine::detect::language::RuleFile;
 use watchfire_engine::finding::sinks::{MemoryRejectSink, MemorySink};
@@ -116,7 +117,7 @@ impl Tests {
             },
         };
         let (found, rejects) = (MemorySink::new("test"), MemoryRejectSink::default());
-        let outputs = Outputs { sinks: vec![Box::new(found.clone())], rejects: Some(Box::new(rejects.clone())) };
+        let outputs = Outputs { sinks: vec![Outlet::new(Box::new(found.clone()), true)], rejects: Some(Box::new(rejects.clone())) };
         let mut notices = Vec::new();
         let run = launch.run(input, outputs, &AtomicBool::new(false), &mut |text| notices.push(text.to_owned()));
         run.map_err(failed)?;

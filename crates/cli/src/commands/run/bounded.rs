@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
+use watchfire_engine::Outlet;
 use watchfire_engine::Admin;
 use watchfire_engine::finding::sinks::{self, FileMode, RejectSettings, SinkSettings};
 use watchfire_record::{Clock, SystemClock};
@@ -66,7 +67,7 @@ fn outputs(options: &Run, settings: &Settings, screen: &Screen, clock: &Arc<dyn 
             Some(sinks::open_rejects(&file, &context)?)
         }
     };
-    Ok(Outputs { sinks: vec![sink], rejects })
+    Ok(Outputs { sinks: vec![Outlet::new(sink, true)], rejects })
 }
 
 /// Bounded input has an admin listener only if one is set.

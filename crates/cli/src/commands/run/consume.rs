@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
+use watchfire_engine::Outlet;
 use watchfire_engine::detect::StreamDetectors;
-use watchfire_engine::finding::Sink;
 use watchfire_engine::finding::sinks::{self, FileMode, RejectSettings, SinkSettings};
 use watchfire_engine::source::{KafkaSource, StartFrom};
 use watchfire_engine::{Admin, Metrics};
@@ -99,22 +99,26 @@ fn topics(
 
 fn outputs(options: &Run, settings: &Settings, screen: &Screen, clock: &Arc<dyn Clock>) -> Result<Outputs, Failure> {
     let context = context(settings, screen, Arc::clone(clock))?;
-    let mut opened: Vec<Box<dyn Sink>> = Vec::new();
+    let mut opened: Vec<Outlet> = Vec::new();
     if let Some(path) = &options.findings {
         let (path, format) = (path.clone(), line_format(options.format)?);
         let file = SinkSettings::File { path, format, mode: FileMode::Append, required: true };
-        opened.push(sinks::open("findings", &file, &context)?);
+        opened.push(Outlet::new(sinks::open("findings", &file, &context)?, true));
     } else {
+        // A lone sink is required: there is nowhere else to say that it is full.
+        let alone = settings.sinks.len() == 1;
         for (name, sink) in &settings.sinks {
-            opened.push(match sink {
+            let outlet = match sink {
                 // Ours gives way to the status line.
                 SinkSettings::Terminal { format, .. } => terminal(name, *format, screen, Arc::clone(clock)),
                 other => sinks::open(name, other, &context)?,
-            });
+            };
+            opened.push(Outlet::new(outlet, alone || sink.required()));
         }
     }
     if opened.is_empty() {
-        opened.push(terminal("terminal", terminal_format(options.format), screen, Arc::clone(clock)));
+        let terminal = terminal("terminal", terminal_format(options.format), screen, Arc::clone(clock));
+        opened.push(Outlet::new(terminal, true));
     }
     let file = |path: &std::path::PathBuf| RejectSettings::File { path: path.clone(), mode: FileMode::Append };
     let rejects = options.rejects.as_ref().map(file).or_else(|| settings.rejects.clone());

@@ -28,12 +28,12 @@ pub(super) fn run(options: &Run, record: &str, settings: &Settings, screen: &Scr
     let engine = EngineSettings { workers: 1, shards: 1, ..settings.engine };
     let launch = Launch::new(by_stream(detectors, &settings.streams), engine, Arc::clone(&clock));
     let (found, rejects) = (MemorySink::new("verdict"), MemoryRejectSink::default());
-    let outputs = Outputs { sinks: vec![Box::new(found.clone())], rejects: Some(Box::new(rejects.clone())) };
+    let outputs = Outputs { sinks: vec![watchfire_engine::Outlet::new(Box::new(found.clone()), true)], rejects: Some(Box::new(rejects.clone())) };
     let timestamp = options.now.unwrap_or_else(|| clock.now());
     let source = MemorySource::bounded(vec![batch(record, stream, timestamp)]);
     let input = Input { several_values: true, ..Input::messages(Box::new(source)) };
     launch.run(input, outputs, &AtomicBool::new(false), &mut |text| screen.notice("note", text))?;
-    for reject in rejects.rejects() {
+    if let Some(reject) = rejects.rejects().first() {
         let detail = format!("the record was rejected ({}): {}", reject.reason, reject.detail);
         return Err(Failure::Setting(format!("{detail}; detectors cannot judge it")));
     }

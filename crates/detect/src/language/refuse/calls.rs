@@ -1,7 +1,8 @@
 //! Calls: aggregates, functions over ranges, and functions of one row, each against a list.
 
 use datafusion::sql::sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, UnaryOperator, Value,
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
+    UnaryOperator, Value,
 };
 
 use super::expressions::is_literal;
@@ -74,14 +75,17 @@ impl Checker<'_> {
     fn unknown_function(&mut self, function: &Function, name: &str, context: Context<'_>) {
         let span = self.parsed.source.range(datafusion::sql::sqlparser::ast::Spanned::span(&function.name));
         let span = span.unwrap_or_else(|| self.call_span(function, context));
-        let error = self.error(codes::UNKNOWN_FUNCTION, span, format!("there is no function `{name}`")).label("unknown");
+        let error =
+            self.error(codes::UNKNOWN_FUNCTION, span, format!("there is no function `{name}`")).label("unknown");
         let known = functions::SCALARS.iter().map(|scalar| scalar.name).chain(["count"]);
         let help = match functions::elsewhere(name) {
             Some("->>") => "reach into JSON with operators: request -> 'tags' ->> 'env'".to_owned(),
             Some(here) => format!("it is `{here}` here"),
             None => match nearest(name, known) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "the functions that detectors may call are listed in the documentation of the language".to_owned(),
+                None => {
+                    "the functions that detectors may call are listed in the documentation of the language".to_owned()
+                }
             },
         };
         self.report(error.help(help));
@@ -92,11 +96,17 @@ impl Checker<'_> {
         let list = match &function.args {
             FunctionArguments::List(list) => list,
             FunctionArguments::Subquery(_) => {
-                let error = self.error(codes::JOIN, self.call_span(function, context), "a sub-query as an argument is not run in this version");
+                let error = self.error(
+                    codes::JOIN,
+                    self.call_span(function, context),
+                    "a sub-query as an argument is not run in this version",
+                );
                 self.report(error.help("write the value, or count in a sliding range"));
                 return false;
             }
-            FunctionArguments::None => &FunctionArgumentList { duplicate_treatment: None, args: Vec::new(), clauses: Vec::new() },
+            FunctionArguments::None => {
+                &FunctionArgumentList { duplicate_treatment: None, args: Vec::new(), clauses: Vec::new() }
+            }
         };
         let named = list.args.iter().any(|arg| !matches!(arg, FunctionArg::Unnamed(_)));
         let odd = !list.clauses.is_empty()
@@ -105,7 +115,11 @@ impl Checker<'_> {
             || function.null_treatment.is_some()
             || !function.within_group.is_empty();
         if named || odd {
-            let error = self.error(codes::CLAUSE, self.call_span(function, context), "a call with named arguments, or with a clause in it, is not supported");
+            let error = self.error(
+                codes::CLAUSE,
+                self.call_span(function, context),
+                "a call with named arguments, or with a clause in it, is not supported",
+            );
             self.report(error.help("write the arguments alone, with commas between them"));
         }
         !named && !odd
@@ -122,7 +136,11 @@ impl Checker<'_> {
         match &function.over {
             Some(over) => self.over(function, over, context),
             None if !context.grouped => {
-                let error = self.error(codes::UNBOUNDED, self.call_span(function, context), "a count over all time needs memory without end");
+                let error = self.error(
+                    codes::UNBOUNDED,
+                    self.call_span(function, context),
+                    "a count over all time needs memory without end",
+                );
                 self.report(error.label("no window here").help("count in a sliding range: count(*) OVER (ORDER BY event_time RANGE INTERVAL '1 hour' PRECEDING), or in windows: GROUP BY tumble(event_time, INTERVAL '1 hour')"));
             }
             None => {}
@@ -150,13 +168,19 @@ impl Checker<'_> {
     /// Aggregates have values only after WHERE and GROUP BY.
     fn misplaced(&mut self, function: &Function, context: Context<'_>) -> bool {
         let help = match context.place {
-            Place::Where if function.over.is_some() => "compare it in QUALIFY, after WHERE, or in the WHERE of an outer SELECT",
+            Place::Where if function.over.is_some() => {
+                "compare it in QUALIFY, after WHERE, or in the WHERE of an outer SELECT"
+            }
             Place::Where => "compare it in HAVING, after GROUP BY tumble(…); a sliding range in QUALIFY",
             Place::Group | Place::Window => "take it out of GROUP BY and WINDOW; compute it in a sub-query",
             Place::Having if function.over.is_some() => "compare it in QUALIFY",
             Place::List | Place::Having | Place::Qualify => return false,
         };
-        let error = self.error(codes::MISPLACED, self.call_span(function, context), "this is computed after the clause that it stands in");
+        let error = self.error(
+            codes::MISPLACED,
+            self.call_span(function, context),
+            "this is computed after the clause that it stands in",
+        );
         self.report(error.label("not known yet").help(help));
         true
     }

@@ -1,8 +1,8 @@
 //! Queries, clauses and tables: what a SELECT may be made of.
 
 use datafusion::sql::sqlparser::ast::{
-    Cte, Distinct, GroupByExpr, LimitClause, ObjectName, Query, Select, SelectFlavor, SelectItem, SetExpr, Spanned, TableAlias,
-    TableFactor, WildcardAdditionalOptions, With,
+    Cte, Distinct, GroupByExpr, LimitClause, ObjectName, Query, Select, SelectFlavor, SelectItem, SetExpr, Spanned,
+    TableAlias, TableFactor, WildcardAdditionalOptions, With,
 };
 
 use super::{Checker, Context, Place};
@@ -51,7 +51,7 @@ impl Checker<'_> {
             let span = self.parsed.source.range(with.with_token.0.span).unwrap_or_else(|| self.parsed.first_token());
             let error = self.error(codes::JOIN, span, "a recursive query over a stream never ends");
             self.report(error.label("RECURSIVE").help("write WITH without RECURSIVE, or a sub-query in FROM"));
-            return;
+            return self.with_names.extend(with.cte_tables.iter().map(|cte| folded(&cte.alias.name)));
         }
         for cte in &with.cte_tables {
             let Cte { alias, query, .. } = cte;
@@ -64,7 +64,13 @@ impl Checker<'_> {
     fn order_and_limit(&mut self, query: &Query) {
         let words = [
             (query.order_by.is_some(), "ORDER"),
-            (matches!(&query.limit_clause, Some(LimitClause::LimitOffset { limit: Some(_), .. } | LimitClause::OffsetCommaLimit { .. })), "LIMIT"),
+            (
+                matches!(
+                    &query.limit_clause,
+                    Some(LimitClause::LimitOffset { limit: Some(_), .. } | LimitClause::OffsetCommaLimit { .. })
+                ),
+                "LIMIT",
+            ),
             (matches!(&query.limit_clause, Some(LimitClause::LimitOffset { offset: Some(_), .. })), "OFFSET"),
             (query.fetch.is_some(), "FETCH"),
         ];
@@ -76,10 +82,16 @@ impl Checker<'_> {
             let span = self.parsed.source.clause(select, word);
             let span = span.or_else(|| self.parsed.source.word(word, select)).unwrap_or_else(|| self.query_span(query));
             let name = if *word == "ORDER" { "ORDER BY" } else { *word };
-            let error = self.error(codes::ORDER_OR_LIMIT, span, format!("{name} needs all rows at once, and a stream has no last row"));
+            let error = self.error(
+                codes::ORDER_OR_LIMIT,
+                span,
+                format!("{name} needs all rows at once, and a stream has no last row"),
+            );
             let help = match *word {
                 "ORDER" => "take it out: findings come in the order in which they are certain",
-                _ => "take it out: say in WHERE, HAVING or QUALIFY which rows are findings; `suppress` in the header joins repeated ones into one alert",
+                _ => {
+                    "take it out: say in WHERE, HAVING or QUALIFY which rows are findings; `suppress` in the header joins repeated ones into one alert"
+                }
             };
             self.report(error.label("no end to wait for").help(help));
         }
@@ -91,8 +103,13 @@ impl Checker<'_> {
         match &select.distinct {
             None | Some(Distinct::All) => {}
             Some(Distinct::Distinct | Distinct::On(_)) => {
-                let span = self.parsed.source.word("DISTINCT", self.select_token(select).start).unwrap_or_else(|| self.select_token(select));
-                let error = self.error(codes::SELECT_DISTINCT, span, "SELECT DISTINCT over a stream needs memory without end");
+                let span = self
+                    .parsed
+                    .source
+                    .word("DISTINCT", self.select_token(select).start)
+                    .unwrap_or_else(|| self.select_token(select));
+                let error =
+                    self.error(codes::SELECT_DISTINCT, span, "SELECT DISTINCT over a stream needs memory without end");
                 self.report(error.label("every row ever seen").help("take it out and set `suppress` in the header, or find the first of each: QUALIFY first_seen(INTERVAL '1 day') OVER (PARTITION BY …)"));
             }
         }
@@ -138,7 +155,11 @@ impl Checker<'_> {
         };
         if refused {
             let span = self.parsed.source.range(item.span()).unwrap_or_else(|| self.select_token(select));
-            let error = self.error(codes::CLAUSE, span, "a wildcard with options, or several names for one column, is not supported");
+            let error = self.error(
+                codes::CLAUSE,
+                span,
+                "a wildcard with options, or several names for one column, is not supported",
+            );
             self.report(error.help("name the columns that you want"));
         }
     }
@@ -147,7 +168,10 @@ impl Checker<'_> {
         let token = self.select_token(select);
         let [table] = select.from.as_slice() else {
             let (span, message) = match select.from.get(1) {
-                Some(second) => (self.parsed.source.range(second.span()), "a second table is a join, and joins are not run in this version"),
+                Some(second) => (
+                    self.parsed.source.range(second.span()),
+                    "a second table is a join, and joins are not run in this version",
+                ),
                 None => (None, "a detector reads a stream, and this SELECT has no FROM"),
             };
             let code = if select.from.is_empty() { codes::CLAUSE } else { codes::JOIN };
@@ -197,8 +221,8 @@ impl Checker<'_> {
                 let error = self.error(codes::JOIN, span, "a join is not run in this version");
                 self.report(error.label("joins two inputs").help("write the detector over one stream"));
             }
-            other => {
-                let span = self.parsed.source.range(other.span()).unwrap_or_else(|| self.select_token(select));
+            _ => {
+                let span = self.clause(select, "FROM");
                 let error = self.error(codes::CLAUSE, span, "a detector reads a stream or a sub-query, nothing else");
                 self.report(error.label("no plain table").help("write FROM and a stream's name, or FROM (SELECT …)"));
             }

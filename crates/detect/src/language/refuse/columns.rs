@@ -49,7 +49,9 @@ impl Checker<'_> {
                 (defined.or(stream).unwrap_or(Scope { open: true, ..Scope::default() }), alias)
             }
             TableFactor::Derived { subquery, alias, .. } => (self.query_columns(subquery, tables), alias),
-            TableFactor::NestedJoin { table_with_joins, alias } => (self.factor_columns(&table_with_joins.relation, tables), alias),
+            TableFactor::NestedJoin { table_with_joins, alias } => {
+                (self.factor_columns(&table_with_joins.relation, tables), alias)
+            }
             _ => (Scope { open: true, ..Scope::default() }, &None),
         };
         let renamed = |TableAlias { name, .. }: &TableAlias| Scope { qualifiers: vec![folded(name)], ..scope.clone() };
@@ -138,7 +140,8 @@ impl Checker<'_> {
     }
 
     fn unknown(&mut self, name: &Ident, span: Range<usize>, input: &Scope) {
-        let error = self.error(codes::UNKNOWN_COLUMN, span, format!("there is no column `{}`", name.value)).label("unknown");
+        let error =
+            self.error(codes::UNKNOWN_COLUMN, span, format!("there is no column `{}`", name.value)).label("unknown");
         let help = help_for(name, input);
         self.report(error.help(help));
     }
@@ -146,25 +149,41 @@ impl Checker<'_> {
     fn unknown_table(&mut self, parts: &[Ident], span: Range<usize>, input: &Scope) {
         let names: Vec<_> = parts.iter().map(|part| part.value.as_str()).collect();
         let written = names.join(".");
-        let Some((column, path)) = names.split_first().filter(|(first, _)| input.find(first).is_some_and(|known| known.json)) else {
-            let error = self.error(codes::UNKNOWN_COLUMN, span, format!("there is no table for `{written}` here")).label("unknown");
+        let Some((column, path)) =
+            names.split_first().filter(|(first, _)| input.find(first).is_some_and(|known| known.json))
+        else {
+            let error = self
+                .error(codes::UNKNOWN_COLUMN, span, format!("there is no table for `{written}` here"))
+                .label("unknown");
             let help = format!("write the column's name alone, or after {}", input.qualifiers.join(" or "));
-            return self.report(error.help(if input.qualifiers.is_empty() { "write the column's name alone".to_owned() } else { help }));
+            return self.report(error.help(if input.qualifiers.is_empty() {
+                "write the column's name alone".to_owned()
+            } else {
+                help
+            }));
         };
-        let error = self.error(codes::UNKNOWN_COLUMN, span, format!("`{column}` is JSON, which is not reached into with dots"));
+        let error =
+            self.error(codes::UNKNOWN_COLUMN, span, format!("`{column}` is JSON, which is not reached into with dots"));
         self.report(error.help(format!("write {}", json_path(column, path))));
     }
 
     fn header_keys(&mut self, found: &Scope) {
         let (keys, spans) = (&self.parsed.header.key, &self.parsed.header.key_spans);
-        let stateful = self.parsed.source.lexemes.iter().any(|lexeme| lexeme.is_word("OVER") || lexeme.is_word("GROUP"));
+        let stateful =
+            self.parsed.source.lexemes.iter().any(|lexeme| lexeme.is_word("OVER") || lexeme.is_word("GROUP"));
         if let Some(span) = self.parsed.header.span("key").filter(|_| stateful && !keys.is_empty()) {
-            let warning = self.error(codes::KEY_UNUSED, span, "`key` has no effect: the keys are those of PARTITION BY or GROUP BY").warning();
+            let warning = self
+                .error(codes::KEY_UNUSED, span, "`key` has no effect: the keys are those of PARTITION BY or GROUP BY")
+                .warning();
             return self.report(warning.help("take `key` out of the header"));
         }
         let missing = keys.iter().zip(spans).filter(|(key, _)| found.find(key).is_none() && !found.open);
         for (key, span) in missing.collect::<Vec<_>>() {
-            let error = self.error(codes::UNKNOWN_COLUMN, span.clone(), format!("the SELECT gives no column `{key}`, which is to be a key"));
+            let error = self.error(
+                codes::UNKNOWN_COLUMN,
+                span.clone(),
+                format!("the SELECT gives no column `{key}`, which is to be a key"),
+            );
             let names = found.columns.iter().map(|column| column.name.as_str());
             self.report(error.help(match nearest(key, names) {
                 Some(near) => format!("did you mean `{near}`? Or add `{key}` to the SELECT list"),
@@ -226,7 +245,9 @@ fn output(select: &Select, input: &Scope, known: &Facts) -> Scope {
                 scope.columns.extend(passed);
                 scope.open |= input.open;
             }
-            SelectItem::ExprWithAlias { expr, alias } => scope.columns.push(computed(folded(alias), expr, input, known)),
+            SelectItem::ExprWithAlias { expr, alias } => {
+                scope.columns.push(computed(folded(alias), expr, input, known))
+            }
             SelectItem::UnnamedExpr(expr) => match expr {
                 Expr::Identifier(name) => scope.columns.push(computed(folded(name), expr, input, known)),
                 Expr::CompoundIdentifier(parts) => {
@@ -269,7 +290,9 @@ fn help_for(name: &Ident, input: &Scope) -> String {
     let near = near.or_else(|| nearest(written, input.columns.iter().map(|column| column.name.as_str())));
     let json = ["request", "record"].into_iter().find(|json| input.find(json).is_some_and(|column| column.json));
     match (near, json) {
-        (Some(near), Some(json)) => format!("did you mean `{near}`? What has no column is reached by path: {json} ->> '{written}'"),
+        (Some(near), Some(json)) => {
+            format!("did you mean `{near}`? What has no column is reached by path: {json} ->> '{written}'")
+        }
         (Some(near), None) => format!("did you mean `{near}`?"),
         (None, Some(json)) => format!("what has no column is reached by path: {json} ->> '{written}'"),
         (None, None) => {

@@ -3,11 +3,14 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Query, Spanned, TimezoneInfo, UnaryOperator, Value, Visit, Visitor,
+    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Query, Spanned, TimezoneInfo, UnaryOperator, Value,
+    Visit, Visitor,
 };
 
+use super::over::arguments;
 use super::{Checker, Context};
 use crate::language::codes;
+use crate::language::windows::is_call_of;
 
 /// Visits the expressions of one SELECT, not those of the sub-queries in them.
 struct Walk<'c, 'a, 's> {
@@ -70,27 +73,53 @@ impl Checker<'_> {
             Expr::Interval(interval) => self.interval(interval, self.span(expr, context.select)),
             Expr::Value(value) => self.literal(expr, &value.value, context),
             Expr::TypedString(typed) => self.cast(expr, &typed.data_type, context),
-            Expr::Cast { kind: CastKind::Cast | CastKind::TryCast | CastKind::DoubleColon, data_type, format: None, array: false, .. } => {
+            Expr::Cast {
+                kind: CastKind::Cast | CastKind::TryCast | CastKind::DoubleColon,
+                data_type,
+                format: None,
+                array: false,
+                ..
+            } => {
                 self.cast(expr, data_type, context);
             }
             Expr::BinaryOp { left, op, right } => self.binary(left, op, right, context),
             Expr::Function(function) => self.call(function, context),
-            Expr::Substring { substring_from, substring_for, .. } => {
-                self.literal_arguments("substring", &[substring_from.as_deref(), substring_for.as_deref()], context);
+            Expr::Substring { substring_from, substring_for, shorthand, .. } => {
+                let name = if *shorthand { "substr" } else { "substring" };
+                self.literal_arguments(name, &[substring_from.as_deref(), substring_for.as_deref()], context);
             }
-            Expr::InSubquery { .. } | Expr::Exists { .. } | Expr::Subquery(_) | Expr::AnyOp { .. } | Expr::AllOp { .. } => {
+            Expr::InSubquery { .. }
+            | Expr::Exists { .. }
+            | Expr::Subquery(_)
+            | Expr::AnyOp { .. }
+            | Expr::AllOp { .. } => {
                 self.sub_query(expr, context);
             }
             Expr::SimilarTo { .. } | Expr::RLike { .. } => {
-                self.refuse_form(expr, context, "SIMILAR TO and RLIKE are not supported", "write a regular expression: x ~ '^a|b$'");
+                self.refuse_form(
+                    expr,
+                    context,
+                    "SIMILAR TO and RLIKE are not supported",
+                    "write a regular expression: x ~ '^a|b$'",
+                );
             }
             Expr::AtTimeZone { .. } => {
-                self.refuse_form(expr, context, "times here are UTC, without a zone", "take AT TIME ZONE out; add the difference as an interval if you need local time");
+                self.refuse_form(
+                    expr,
+                    context,
+                    "times here are UTC, without a zone",
+                    "take AT TIME ZONE out; add the difference as an interval if you need local time",
+                );
             }
             Expr::CompoundFieldAccess { .. } | Expr::JsonAccess { .. } => {
                 self.refuse_form(expr, context, "values inside JSON are not reached with [ ] or :", "write request -> 'tags' ->> 'env'; an array's element by its index, from 0: request -> 'items' ->> 0");
             }
-            _ => self.refuse_form(expr, context, "this expression is not supported", "write it with comparisons, AND, OR, CASE and functions"),
+            _ => self.refuse_form(
+                expr,
+                context,
+                "this expression is not supported",
+                "write it with comparisons, AND, OR, CASE and functions",
+            ),
         }
     }
 
@@ -100,15 +129,31 @@ impl Checker<'_> {
         let tighter = match right {
             Expr::BinaryOp { op, .. } => matches!(
                 op,
-                Op::Plus | Op::Minus | Op::Multiply | Op::Divide | Op::Modulo | Op::StringConcat | Op::Arrow | Op::LongArrow
+                Op::Plus
+                    | Op::Minus
+                    | Op::Multiply
+                    | Op::Divide
+                    | Op::Modulo
+                    | Op::StringConcat
+                    | Op::Arrow
+                    | Op::LongArrow
             ),
             Expr::UnaryOp { op, .. } => *op != UnaryOperator::Not,
-            Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_) | Expr::Nested(_) | Expr::Function(_) => true,
+            Expr::Identifier(_)
+            | Expr::CompoundIdentifier(_)
+            | Expr::Value(_)
+            | Expr::Nested(_)
+            | Expr::Function(_) => true,
             Expr::Cast { .. } | Expr::Interval(_) | Expr::TypedString(_) | Expr::Case { .. } => true,
             _ => false,
         };
         if !tighter {
-            self.refuse_form(right, context, "what belongs to IS DISTINCT FROM is not clear here", "put parentheses around the comparison: (a IS DISTINCT FROM b) AND c");
+            self.refuse_form(
+                right,
+                context,
+                "what belongs to IS DISTINCT FROM is not clear here",
+                "put parentheses around the comparison: (a IS DISTINCT FROM b) AND c",
+            );
         }
     }
 
@@ -120,9 +165,17 @@ impl Checker<'_> {
     fn sub_query(&mut self, expr: &Expr, context: Context<'_>) {
         let span = self.span(expr, context.select);
         let (message, help) = match expr {
-            Expr::Exists { negated: true, .. } => ("NOT EXISTS (absence) is not run in this version", "count what must be absent in a sliding range, and compare with 0"),
-            Expr::Exists { .. } => ("EXISTS (a sequence) is not run in this version", "count what must have come before in a sliding range: count(*) FILTER (WHERE …) OVER (…)"),
-            Expr::InSubquery { .. } => ("IN (SELECT …) is not run in this version", "write the values as a list: x IN ('a', 'b')"),
+            Expr::Exists { negated: true, .. } => (
+                "NOT EXISTS (absence) is not run in this version",
+                "count what must be absent in a sliding range, and compare with 0",
+            ),
+            Expr::Exists { .. } => (
+                "EXISTS (a sequence) is not run in this version",
+                "count what must have come before in a sliding range: count(*) FILTER (WHERE …) OVER (…)",
+            ),
+            Expr::InSubquery { .. } => {
+                ("IN (SELECT …) is not run in this version", "write the values as a list: x IN ('a', 'b')")
+            }
             _ => ("a sub-query as a value is not run in this version", "write the value, or count in a sliding range"),
         };
         let error = self.error(codes::JOIN, span, message);
@@ -138,8 +191,15 @@ impl Checker<'_> {
             | Value::UnicodeStringLiteral(_)
             | Value::Boolean(_)
             | Value::Null => {}
-            Value::Placeholder(_) => self.refuse_form(expr, context, "a detector has no parameters", "write the value itself"),
-            _ => self.refuse_form(expr, context, "this kind of literal is not supported", "write a text in single quotes, or a number"),
+            Value::Placeholder(_) => {
+                self.refuse_form(expr, context, "a detector has no parameters", "write the value itself")
+            }
+            _ => self.refuse_form(
+                expr,
+                context,
+                "this kind of literal is not supported",
+                "write a text in single quotes, or a number",
+            ),
         }
     }
 
@@ -168,9 +228,13 @@ impl Checker<'_> {
             | Op::PGNotILikeMatch
             | Op::Arrow
             | Op::LongArrow => return,
-            Op::Question | Op::QuestionAnd | Op::QuestionPipe => "to ask whether a key is there, write request ->> 'key' IS NOT NULL",
+            Op::Question | Op::QuestionAnd | Op::QuestionPipe => {
+                "to ask whether a key is there, write request ->> 'key' IS NOT NULL"
+            }
             Op::HashArrow | Op::HashLongArrow => "write the path step by step: request -> 'tags' ->> 'env'",
-            Op::AtArrow | Op::ArrowAt | Op::AtQuestion | Op::AtAt => "compare values: request ->> 'key' = 'value', or search the text: request ->> 'list' LIKE '%\"value\"%'",
+            Op::AtArrow | Op::ArrowAt | Op::AtQuestion | Op::AtAt => {
+                "compare values: request ->> 'key' = 'value', or search the text: request ->> 'list' LIKE '%\"value\"%'"
+            }
             Op::PGOverlap => "to combine conditions, write AND",
             Op::PGStartsWith => "write starts_with(text, prefix)",
             Op::Spaceship => "write IS NOT DISTINCT FROM",
@@ -197,7 +261,11 @@ impl Checker<'_> {
     fn arithmetic_on_time(&mut self, left: &Expr, right: &Expr, context: Context<'_>) {
         for side in [left, right] {
             if is_time_cast(side) {
-                let error = self.error(codes::CAST, self.span(side, context.select), "a time from a record's text can be compared, but not added to");
+                let error = self.error(
+                    codes::CAST,
+                    self.span(side, context.select),
+                    "a time from a record's text can be compared, but not added to",
+                );
                 self.report(error.help("add the interval to event_time, on the other side of the comparison"));
             }
         }
@@ -229,8 +297,14 @@ impl Checker<'_> {
             _ => false,
         };
         if !allowed {
-            let error = self.error(codes::CAST, self.span(expr, context.select), format!("a cast to {data_type} is not supported"));
-            self.report(error.help("cast to TEXT, BIGINT, DOUBLE PRECISION, BOOLEAN or TIMESTAMP; a value that does not fit is NULL"));
+            let error = self.error(
+                codes::CAST,
+                self.span(expr, context.select),
+                format!("a cast to {data_type} is not supported"),
+            );
+            self.report(error.help(
+                "cast to TEXT, BIGINT, DOUBLE PRECISION, BOOLEAN or TIMESTAMP; a value that does not fit is NULL",
+            ));
         }
     }
 
@@ -238,7 +312,11 @@ impl Checker<'_> {
     pub(super) fn pattern(&mut self, pattern: &Expr, context: Context<'_>) {
         let span = self.parsed.source.range(pattern.span()).unwrap_or_else(|| self.span(pattern, context.select));
         let Some(text) = text_of(pattern) else {
-            let error = self.error(codes::ARGUMENT, span, "a regular expression that a record can choose could stop the detector");
+            let error = self.error(
+                codes::ARGUMENT,
+                span,
+                "a regular expression that a record can choose could stop the detector",
+            );
             return self.report(error.label("no literal").help("write the regular expression in single quotes"));
         };
         if let Err(error) = regex::Regex::new(text) {
@@ -253,10 +331,11 @@ impl Checker<'_> {
 pub(super) fn is_literal(expr: &Expr) -> bool {
     match expr {
         Expr::Value(_) | Expr::TypedString(_) | Expr::Interval(_) => true,
-        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } | Expr::Nested(expr) | Expr::Cast { expr, .. } => {
-            is_literal(expr)
-        }
+        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr }
+        | Expr::Nested(expr)
+        | Expr::Cast { expr, .. } => is_literal(expr),
         Expr::Array(array) => array.elem.iter().all(is_literal),
+        Expr::Function(call) => is_call_of(call, "chr") && arguments(call).into_iter().all(is_literal),
         _ => false,
     }
 }
@@ -274,12 +353,12 @@ pub(super) fn text_of(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Nested(inner) => text_of(inner),
         Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) | Value::UnicodeStringLiteral(text) => Some(text),
+            Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) | Value::UnicodeStringLiteral(text) => {
+                Some(text)
+            }
             Value::DollarQuotedString(text) => Some(&text.value),
             _ => None,
         },
         _ => None,
     }
 }
-
-

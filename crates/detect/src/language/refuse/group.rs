@@ -1,10 +1,10 @@
 //! GROUP BY: only together with a window of time.
 
-use datafusion::sql::sqlparser::ast::{Expr, Function, GroupByExpr, Select, SelectItem, Value};
+use datafusion::sql::sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem, Value};
 
 use super::Checker;
 use crate::language::codes;
-use crate::language::windows::{folded, same};
+use crate::language::windows::{is_call_of, same};
 
 impl Checker<'_> {
     /// Checks the GROUP BY; tells whether there is one.
@@ -20,11 +20,15 @@ impl Checker<'_> {
         let span = self.clause(select, "GROUP");
         if !plain {
             let error = self.error(codes::CLAUSE, span, "GROUP BY with ALL, ROLLUP, CUBE or TOTALS is not supported");
-            self.report(error.help("write the window and the keys: GROUP BY tumble(event_time, INTERVAL '5 minutes'), source_ip"));
+            self.report(
+                error.help(
+                    "write the window and the keys: GROUP BY tumble(event_time, INTERVAL '5 minutes'), source_ip",
+                ),
+            );
             return true;
         }
         let meant: Vec<&Expr> = exprs.iter().map(|expr| meaning(expr, select)).collect();
-        if !meant.iter().any(|expr| is_call_of(expr, &WINDOWS)) {
+        if !meant.iter().any(|expr| is_call_of_one(expr, &WINDOWS)) {
             let keys: Vec<_> = meant.iter().map(|expr| self.text(self.span(expr, select)).to_owned()).collect();
             let error = self.error(codes::UNBOUNDED, span, "a count over all time needs memory without end");
             self.report(error.label("no window here").help(format!(
@@ -37,7 +41,11 @@ impl Checker<'_> {
 
     fn having_alone(&mut self, select: &Select) {
         if select.having.is_some() {
-            let error = self.error(codes::MISPLACED, self.clause(select, "HAVING"), "HAVING filters groups, and there is no GROUP BY");
+            let error = self.error(
+                codes::MISPLACED,
+                self.clause(select, "HAVING"),
+                "HAVING filters groups, and there is no GROUP BY",
+            );
             self.report(error.help("filter sliding ranges with QUALIFY, rows with WHERE, or add GROUP BY tumble(event_time, INTERVAL '5 minutes'), …"));
         }
     }
@@ -46,20 +54,17 @@ impl Checker<'_> {
 /// Functions that bound a group in time; those that are not run are refused by their own names.
 const WINDOWS: [&str; 4] = ["tumble", "hop", "session", "session_window"];
 
-fn is_call_of(expr: &Expr, names: &[&str]) -> bool {
+fn is_call_of_one(expr: &Expr, names: &[&str]) -> bool {
     match expr {
-        Expr::Function(Function { name, .. }) => match name.0.as_slice() {
-            [part] => part.as_ident().is_some_and(|name| names.contains(&folded(name).as_str())),
-            _ => false,
-        },
-        Expr::Nested(inner) => is_call_of(inner, names),
+        Expr::Function(function) => names.iter().any(|name| is_call_of(function, name)),
+        Expr::Nested(inner) => is_call_of_one(inner, names),
         _ => false,
     }
 }
 
 /// Whether an expression is the start of a tumbling window.
 pub(super) fn is_tumble(expr: &Expr) -> bool {
-    is_call_of(expr, &["tumble"])
+    is_call_of_one(expr, &["tumble"])
 }
 
 /// What an element of GROUP BY stands for: a name or a number of the SELECT list, else itself.

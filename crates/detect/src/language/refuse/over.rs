@@ -1,8 +1,8 @@
 //! OVER clauses: sliding ranges of time before each row, and first_seen.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Interval, OrderByExpr, Select, Spanned, Value, WindowFrame,
-    WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Interval, OrderByExpr, Select, Spanned, Value,
+    WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
 };
 
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -20,7 +20,8 @@ impl Checker<'_> {
         for (index, definition) in select.named_window.iter().enumerate() {
             if select.named_window[..index].iter().any(|earlier| same(&earlier.0, &definition.0)) {
                 let span = self.parsed.source.range(definition.0.span).unwrap_or_else(|| self.select_token(select));
-                let error = self.error(codes::NAMED_WINDOW, span, format!("the window `{}` is defined twice", definition.0));
+                let error =
+                    self.error(codes::NAMED_WINDOW, span, format!("the window `{}` is defined twice", definition.0));
                 self.report(error.help("give one of them another name"));
             }
         }
@@ -35,8 +36,11 @@ impl Checker<'_> {
             Some(frame) => self.frame(frame, span),
             None if spec.order_by.is_empty() => {}
             None => {
-                let error = self.error(codes::FRAME, span, "without a frame, OVER counts from the beginning of the stream");
-                self.report(error.label("no RANGE here").help(format!("add one after ORDER BY event_time: {RANGE_EXAMPLE}")));
+                let error =
+                    self.error(codes::FRAME, span, "without a frame, OVER counts from the beginning of the stream");
+                self.report(
+                    error.label("no RANGE here").help(format!("add one after ORDER BY event_time: {RANGE_EXAMPLE}")),
+                );
             }
         }
     }
@@ -78,7 +82,11 @@ impl Checker<'_> {
         let (name, message, help) = match problem {
             Problem::Unknown(name) => {
                 let message = format!("there is no window `{name}` in this SELECT");
-                (name, message, "define it after WHERE: WINDOW name AS (PARTITION BY … ORDER BY event_time RANGE INTERVAL '5 minutes' PRECEDING)")
+                (
+                    name,
+                    message,
+                    "define it after WHERE: WINDOW name AS (PARTITION BY … ORDER BY event_time RANGE INTERVAL '5 minutes' PRECEDING)",
+                )
             }
             Problem::Circular(name) => {
                 let message = format!("the window `{name}` is defined by itself");
@@ -110,21 +118,29 @@ impl Checker<'_> {
             _ => "a sliding range is ordered by event_time alone, ascending",
         };
         let error = self.error(codes::OVER_ORDER, span, message);
-        self.report(error.label(if spec.order_by.is_empty() { "no ORDER BY here" } else { "ordered by this" }).help(format!(
-            "write OVER (PARTITION BY … ORDER BY event_time {RANGE_EXAMPLE})"
-        )));
+        self.report(
+            error
+                .label(if spec.order_by.is_empty() { "no ORDER BY here" } else { "ordered by this" })
+                .help(format!("write OVER (PARTITION BY … ORDER BY event_time {RANGE_EXAMPLE})")),
+        );
     }
 
     fn frame(&mut self, frame: &WindowFrame, span: std::ops::Range<usize>) {
         if frame.units != WindowFrameUnits::Range {
-            let error = self.error(codes::ROW_FRAME, span, format!("{} frames need ORDER BY event_time, event_id, and are not run in this version", frame.units));
+            let error = self.error(
+                codes::ROW_FRAME,
+                span,
+                format!("{} frames need ORDER BY event_time, event_id, and are not run in this version", frame.units),
+            );
             return self.report(error.help(format!("bound the frame by time: {RANGE_EXAMPLE}")));
         }
         let end = frame.end_bound.as_ref().unwrap_or(&WindowFrameBound::CurrentRow);
         for bound in [&frame.start_bound, end] {
             let problem = match bound {
                 WindowFrameBound::CurrentRow => None,
-                WindowFrameBound::Preceding(None) => Some("a frame from the beginning of the stream needs memory without end"),
+                WindowFrameBound::Preceding(None) => {
+                    Some("a frame from the beginning of the stream needs memory without end")
+                }
                 WindowFrameBound::Following(_) => Some("a frame into the future waits for what has not happened"),
                 WindowFrameBound::Preceding(Some(expr)) => match expr.as_ref() {
                     Expr::Interval(interval) => {
@@ -136,7 +152,9 @@ impl Checker<'_> {
             };
             if let Some(problem) = problem {
                 let error = self.error(codes::FRAME, span.clone(), problem);
-                self.report(error.help(format!("write {RANGE_EXAMPLE}, or RANGE BETWEEN INTERVAL '1 day' PRECEDING AND INTERVAL '1 hour' PRECEDING")));
+                self.report(error.help(format!(
+                    "write {RANGE_EXAMPLE}, or RANGE BETWEEN INTERVAL '1 day' PRECEDING AND INTERVAL '1 hour' PRECEDING"
+                )));
             }
         }
     }
@@ -163,7 +181,22 @@ impl Checker<'_> {
         };
         let unit = interval.leading_field.as_ref().map_or(String::new(), ToString::to_string).to_lowercase();
         let words: Vec<_> = literal.split(|c: char| !c.is_alphabetic()).chain([unit.as_str()]).collect();
-        let calendar = ["mon", "month", "months", "mons", "y", "year", "years", "yr", "yrs", "decade", "decades", "century", "centuries", "millennium"];
+        let calendar = [
+            "mon",
+            "month",
+            "months",
+            "mons",
+            "y",
+            "year",
+            "years",
+            "yr",
+            "yrs",
+            "decade",
+            "decades",
+            "century",
+            "centuries",
+            "millennium",
+        ];
         if words.iter().any(|word| calendar.contains(word)) {
             let error = self.error(codes::FRAME, span, "months and years have no fixed length");
             return Some(error.help("write the interval in days: INTERVAL '30 days'"));
@@ -187,7 +220,11 @@ impl Checker<'_> {
                 end = source.call(word.range.start).end;
             } else if word.is_word("OVER") && function.over.is_some() {
                 let opens = next.is_some_and(|next| next.token == Token::LParen);
-                return start..if opens { source.call(word.range.start).end } else { next.map_or(end, |next| next.range.end) };
+                return start..if opens {
+                    source.call(word.range.start).end
+                } else {
+                    next.map_or(end, |next| next.range.end)
+                };
             } else {
                 break;
             }

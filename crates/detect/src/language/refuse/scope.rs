@@ -36,7 +36,11 @@ impl Scope {
             nullable: field.is_nullable(),
             json: stream.column_type(field.name()) == Some(ColumnType::Json),
         };
-        Self { qualifiers: vec![stream.name.clone()], columns: schema.fields().iter().map(known).collect(), open: false }
+        Self {
+            qualifiers: vec![stream.name.clone()],
+            columns: schema.fields().iter().map(known).collect(),
+            open: false,
+        }
     }
 
     /// The column of this name, which is folded.
@@ -74,7 +78,7 @@ pub(super) type Facts = BTreeSet<String>;
 fn text(expr: &Expr) -> String {
     match expr {
         Expr::Nested(inner) => text(inner),
-        Expr::CompoundIdentifier(parts) => parts.last().map_or(String::new(), |name| folded(name)),
+        Expr::CompoundIdentifier(parts) => parts.last().map_or(String::new(), folded),
         Expr::Identifier(name) => folded(name),
         _ => expr.to_string(),
     }
@@ -85,9 +89,13 @@ pub(super) fn facts(condition: &Expr) -> Facts {
     match condition {
         Expr::Nested(inner) => facts(inner),
         Expr::BinaryOp { left, op: BinaryOperator::And, right } => facts(left).union(&facts(right)).cloned().collect(),
-        Expr::BinaryOp { left, op: BinaryOperator::Or, right } => facts(left).intersection(&facts(right)).cloned().collect(),
+        Expr::BinaryOp { left, op: BinaryOperator::Or, right } => {
+            facts(left).intersection(&facts(right)).cloned().collect()
+        }
         Expr::BinaryOp { left, op, right } if compares(op) => [text(left), text(right)].into(),
-        Expr::IsNotNull(expr) | Expr::InList { expr, .. } | Expr::Like { expr, .. } | Expr::ILike { expr, .. } => [text(expr)].into(),
+        Expr::IsNotNull(expr) | Expr::InList { expr, .. } | Expr::Like { expr, .. } | Expr::ILike { expr, .. } => {
+            [text(expr)].into()
+        }
         Expr::Between { expr, .. } => [text(expr)].into(),
         _ => Facts::new(),
     }
@@ -97,7 +105,15 @@ fn compares(op: &BinaryOperator) -> bool {
     use BinaryOperator as Op;
     matches!(
         op,
-        Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq | Op::PGRegexMatch | Op::PGRegexIMatch | Op::PGRegexNotMatch
+        Op::Eq
+            | Op::NotEq
+            | Op::Lt
+            | Op::LtEq
+            | Op::Gt
+            | Op::GtEq
+            | Op::PGRegexMatch
+            | Op::PGRegexIMatch
+            | Op::PGRegexNotMatch
             | Op::PGRegexNotIMatch
     )
 }

@@ -74,8 +74,17 @@ impl Checker<'_> {
             let text = self.text(span.clone()).to_owned();
             if warned.insert(text.clone()) {
                 let word = if select.selection.is_some() { "AND" } else { "WHERE" };
-                let warning = self.error(codes::NULL_KEY, span, format!("the key {text} can be NULL, and all records without it are then one group"));
-                self.report(warning.warning().label("may be NULL").help(format!("if that is not meant, add {word} {text} IS NOT NULL")));
+                let warning = self.error(
+                    codes::NULL_KEY,
+                    span,
+                    format!("the key {text} can be NULL, and all records without it are then one group"),
+                );
+                self.report(
+                    warning
+                        .warning()
+                        .label("may be NULL")
+                        .help(format!("if that is not meant, add {word} {text} IS NOT NULL")),
+                );
             }
         }
     }
@@ -88,16 +97,23 @@ impl Checker<'_> {
         let mut compared = Vec::new();
         for_each_expression(select, |expr| match expr {
             Expr::BinaryOp { left, op: BinaryOperator::Eq | BinaryOperator::NotEq, right } => {
-                compared.extend([(left.as_ref().clone(), right.as_ref().clone()), (right.as_ref().clone(), left.as_ref().clone())]);
+                compared.extend([
+                    (left.as_ref().clone(), right.as_ref().clone()),
+                    (right.as_ref().clone(), left.as_ref().clone()),
+                ]);
             }
-            Expr::InList { expr, list, .. } => compared.extend(list.iter().map(|value| (expr.as_ref().clone(), value.clone()))),
+            Expr::InList { expr, list, .. } => {
+                compared.extend(list.iter().map(|value| (expr.as_ref().clone(), value.clone())))
+            }
             _ => {}
         });
         for (column, value) in &compared {
             let (Expr::Identifier(column), Some(text)) = (column, text_of(value)) else { continue };
             let (column, stem) = (folded(column), without_version(text));
             let message = if column == "event_name" && VERSIONED.contains(&text) {
-                format!("the event name of `{text}` carries an API version in the log, so that this comparison misses it")
+                format!(
+                    "the event name of `{text}` carries an API version in the log, so that this comparison misses it"
+                )
             } else if column == "action" && stem.len() < text.len() {
                 format!("`action` has no API version: nothing equals `{text}`")
             } else {

@@ -51,7 +51,10 @@ fn shorthands_are_written_out() {
             "SELECT status / response_bytes AS a FROM api",
             "SELECT CASE WHEN response_bytes = -1 THEN 0 - status ELSE status / nullif(response_bytes, 0) END AS a FROM api",
         ),
-        ("SELECT request ->> 'x', region FROM cloudtrail", "SELECT request ->> 'x' AS \"request ->> 'x'\", region FROM cloudtrail"),
+        (
+            "SELECT request ->> 'x', region FROM cloudtrail",
+            "SELECT request ->> 'x' AS \"request ->> 'x'\", region FROM cloudtrail",
+        ),
         (
             "WITH a AS (SELECT status::text AS s FROM api) SELECT s FROM (SELECT * FROM a) AS b;",
             "WITH a AS (SELECT TRY_CAST(status AS TEXT) AS s FROM api) SELECT s FROM (SELECT * FROM a) AS b",
@@ -118,4 +121,27 @@ fn the_detectors_that_ship_pass() {
         assert!(missing_tests(rule).len() <= 3);
     }
     assert!(!rules.is_empty());
+}
+
+#[test]
+fn no_division_stops_a_query() {
+    use arrow::array::{AsArray, RecordBatch};
+    use arrow::datatypes::Int64Type;
+    let sql = expanded(
+        "SELECT status / response_bytes AS d, status % response_bytes AS m, -status AS n, status / 0 AS z FROM api",
+    );
+    let rows = "(VALUES (-9223372036854775807 - 1, -1), (7, -1), (7, 0), (7, 2), (NULL, -1), (7, NULL)) AS api(status, response_bytes)";
+    let context = datafusion::prelude::SessionContext::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let batches: Vec<RecordBatch> = runtime.block_on(async {
+        let frame = context.sql(&sql.replace("FROM api", &format!("FROM {rows}"))).await.unwrap();
+        frame.collect().await.unwrap()
+    });
+    let column = |index: usize| -> Vec<Option<i64>> {
+        batches.iter().flat_map(|batch| batch.column(index).as_primitive::<Int64Type>().iter()).collect()
+    };
+    assert_eq!(column(0), [Some(i64::MIN), Some(-7), None, Some(3), None, None]);
+    assert_eq!(column(1), [Some(0), Some(0), None, Some(1), None, None]);
+    assert_eq!(column(2), [Some(i64::MIN), Some(-7), Some(-7), Some(-7), None, Some(-7)]);
+    assert_eq!(column(3), [None; 6]);
 }

@@ -8,16 +8,15 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("SELECT a FROM cloudtrail WHERE", "W010", ""),
     ("SELECT event_name, FROM cloudtrail", "W010", "FROM"),
     ("SELECT * FROM cloudtrail QUALIFY true WHERE true", "W010", "WHERE"),
-    ("SELECT * FROM cloudtrail WHERE event_name == 'x'", "W010", "=="),
     ("SELECT * FROM cloudtrail WHERE (event_name = 'x'", "W010", ""),
     ("SELECT * FROM cloudtrail WHERE event_name = 'x", "W010", "'"),
     ("SELECT * FROM cloudtrail WHERE event_name = 'x' /* open", "W010", ""),
+    ("SELECT * FROM cloudtrail END WHERE read_only", "W010", "END"),
     ("SELECT * FROM cloudtrail WHERE event_name 'x'", "W010", "'x'"),
     ("DELETE FROM cloudtrail", "W011", "DELETE"),
     ("create table t (x int)", "W011", "create"),
-    ("SELECT * FROM cloudtrail; SELECT 1", "W011", "SELECT 1"),
+    ("SELECT * FROM cloudtrail; SELECT 1", "W011", "SELECT"),
     ("VALUES (1)", "W011", "VALUES"),
-    ("", "W011", ""),
     ("-- nothing but a comment", "W011", ""),
     // Without end.
     ("SELECT region, count(*) FROM cloudtrail GROUP BY region", "W012", "GROUP BY region"),
@@ -41,7 +40,11 @@ const WRONG: &[(&str, &str, &str)] = &[
         "W016",
         "TUMBLE(TABLE cloudtrail, DESCRIPTOR(event_time), INTERVAL '10' MINUTES)",
     ),
-    ("SELECT * FROM HOP(cloudtrail, event_time, INTERVAL '1 minute', INTERVAL '5 minutes')", "W016", "HOP(cloudtrail, event_time, INTERVAL '1 minute', INTERVAL '5 minutes')"),
+    (
+        "SELECT * FROM HOP(cloudtrail, event_time, INTERVAL '1 minute', INTERVAL '5 minutes')",
+        "W016",
+        "HOP(cloudtrail, event_time, INTERVAL '1 minute', INTERVAL '5 minutes')",
+    ),
     ("SELECT * FROM cloudtrail MATCH_RECOGNIZE (PARTITION BY principal)", "W016", "MATCH_RECOGNIZE"),
     ("SELECT * FROM cloudtrail EMIT CHANGES", "W016", "EMIT CHANGES"),
     (
@@ -55,15 +58,27 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("SELECT * FROM cloudtrail ASOF JOIN lambda ON true", "W018", "ASOF"),
     ("SELECT event_id FROM cloudtrail UNION ALL SELECT event_id FROM lambda", "W018", "UNION"),
     ("SELECT event_id FROM cloudtrail EXCEPT SELECT event_id FROM lambda", "W018", "EXCEPT"),
-    ("SELECT * FROM cloudtrail WHERE region IN (SELECT region FROM cloudtrail)", "W018", "region IN (SELECT region FROM cloudtrail)"),
+    (
+        "SELECT * FROM cloudtrail WHERE region IN (SELECT region FROM cloudtrail)",
+        "W018",
+        "region IN (SELECT region FROM cloudtrail)",
+    ),
     ("SELECT * FROM cloudtrail WHERE EXISTS (SELECT 1 FROM lambda)", "W018", "SELECT 1 FROM lambda"),
     ("SELECT (SELECT 1) AS x FROM cloudtrail", "W018", "SELECT 1"),
     ("WITH RECURSIVE t AS (SELECT 1) SELECT * FROM t", "W018", "WITH"),
     // OVER.
-    ("SELECT * FROM cloudtrail QUALIFY count(*) OVER (ORDER BY event_time ROWS 3 PRECEDING) > 2", "W019", "count(*) OVER (ORDER BY event_time ROWS 3 PRECEDING)"),
+    (
+        "SELECT * FROM cloudtrail QUALIFY count(*) OVER (ORDER BY event_time ROWS 3 PRECEDING) > 2",
+        "W019",
+        "count(*) OVER (ORDER BY event_time ROWS 3 PRECEDING)",
+    ),
     ("SELECT lag(region) OVER (ORDER BY event_time) AS before FROM cloudtrail", "W019", "lag(region)"),
     ("SELECT row_number() OVER (ORDER BY event_time, event_id) AS n FROM cloudtrail", "W019", "row_number()"),
-    ("SELECT * FROM cloudtrail QUALIFY count(*) OVER (ORDER BY event_time) > 2", "W020", "count(*) OVER (ORDER BY event_time)"),
+    (
+        "SELECT * FROM cloudtrail QUALIFY count(*) OVER (ORDER BY event_time) > 2",
+        "W020",
+        "count(*) OVER (ORDER BY event_time)",
+    ),
     (
         "SELECT * FROM cloudtrail QUALIFY count(*) OVER (ORDER BY event_time RANGE UNBOUNDED PRECEDING) > 2",
         "W020",
@@ -74,13 +89,37 @@ const WRONG: &[(&str, &str, &str)] = &[
         "W020",
         "count(*) OVER w",
     ),
-    ("SELECT * FROM cloudtrail QUALIFY count(*) OVER (ORDER BY event_time RANGE INTERVAL '1 month' PRECEDING) > 2", "W020", "'1 month'"),
-    ("SELECT * FROM cloudtrail QUALIFY count(*) OVER (ORDER BY event_time RANGE INTERVAL '1' YEAR PRECEDING) > 2", "W020", "'1'"),
-    ("SELECT * FROM cloudtrail QUALIFY count(*) OVER (PARTITION BY region) > 2", "W021", "count(*) OVER (PARTITION BY region)"),
-    ("SELECT * FROM cloudtrail QUALIFY count(*) OVER (ORDER BY region RANGE INTERVAL '1 hour' PRECEDING) > 2", "W021", "region"),
-    ("SELECT * FROM cloudtrail QUALIFY count(*) OVER (ORDER BY event_time DESC RANGE INTERVAL '1 hour' PRECEDING) > 2", "W021", "event_time"),
+    (
+        "SELECT * FROM cloudtrail QUALIFY count(*) OVER (ORDER BY event_time RANGE INTERVAL '1 month' PRECEDING) > 2",
+        "W020",
+        "'1 month'",
+    ),
+    (
+        "SELECT * FROM cloudtrail QUALIFY count(*) OVER (ORDER BY event_time RANGE INTERVAL '1' YEAR PRECEDING) > 2",
+        "W020",
+        "'1'",
+    ),
+    (
+        "SELECT * FROM cloudtrail QUALIFY count(*) OVER (PARTITION BY region) > 2",
+        "W021",
+        "count(*) OVER (PARTITION BY region)",
+    ),
+    (
+        "SELECT * FROM cloudtrail QUALIFY count(*) OVER (ORDER BY region RANGE INTERVAL '1 hour' PRECEDING) > 2",
+        "W021",
+        "region",
+    ),
+    (
+        "SELECT * FROM cloudtrail QUALIFY count(*) OVER (ORDER BY event_time DESC RANGE INTERVAL '1 hour' PRECEDING) > 2",
+        "W021",
+        "event_time",
+    ),
     ("SELECT * FROM cloudtrail QUALIFY count(*) OVER w > 2", "W031", "w"),
-    ("SELECT * FROM cloudtrail WINDOW w AS (ORDER BY event_time), w AS (PARTITION BY region) QUALIFY true", "W031", "w"),
+    (
+        "SELECT * FROM cloudtrail WINDOW w AS (ORDER BY event_time), w AS (PARTITION BY region) QUALIFY true",
+        "W031",
+        "w",
+    ),
     (
         "SELECT count(*) OVER (w PARTITION BY region) AS n FROM cloudtrail WINDOW w AS (ORDER BY event_time RANGE INTERVAL '1 hour' PRECEDING)",
         "W031",
@@ -88,7 +127,11 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     ("SELECT count(*) OVER w AS n FROM cloudtrail WINDOW w AS (w)", "W031", "w"),
     ("SELECT * FROM cloudtrail QUALIFY first_seen(INTERVAL '1 day')", "W032", "first_seen(INTERVAL '1 day')"),
-    ("SELECT * FROM cloudtrail QUALIFY first_seen(INTERVAL '1 day') OVER ()", "W032", "first_seen(INTERVAL '1 day') OVER ()"),
+    (
+        "SELECT * FROM cloudtrail QUALIFY first_seen(INTERVAL '1 day') OVER ()",
+        "W032",
+        "first_seen(INTERVAL '1 day') OVER ()",
+    ),
     (
         "SELECT * FROM cloudtrail QUALIFY first_seen(region) OVER (PARTITION BY principal)",
         "W032",
@@ -99,8 +142,16 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("SELECT * FROM cloudtrail WHERE event_time > CURRENT_TIMESTAMP", "W022", "CURRENT_TIMESTAMP"),
     ("SELECT uuid() AS id FROM cloudtrail", "W022", "uuid()"),
     ("SELECT * FROM cloudtrail WHERE random() < 0.1", "W022", "random()"),
-    ("SELECT approx_distinct(region) AS n FROM cloudtrail GROUP BY tumble(event_time, INTERVAL '1 hour')", "W023", "approx_distinct(region)"),
-    ("SELECT median(read_only) AS n FROM cloudtrail GROUP BY tumble(event_time, INTERVAL '1 hour')", "W023", "median(read_only)"),
+    (
+        "SELECT approx_distinct(region) AS n FROM cloudtrail GROUP BY tumble(event_time, INTERVAL '1 hour')",
+        "W023",
+        "approx_distinct(region)",
+    ),
+    (
+        "SELECT median(read_only) AS n FROM cloudtrail GROUP BY tumble(event_time, INTERVAL '1 hour')",
+        "W023",
+        "median(read_only)",
+    ),
     ("SELECT sum(status) AS n FROM api GROUP BY tumble(event_time, INTERVAL '1 hour')", "W024", "sum(status)"),
     ("SELECT upper(region) OVER (ORDER BY event_time) AS n FROM cloudtrail", "W024", "upper(region)"),
     ("SELECT uper(region) AS r FROM cloudtrail", "W026", "uper"),
@@ -113,7 +164,11 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("SELECT * FROM cloudtrail WHERE raw ~ region", "W033", "region"),
     ("SELECT * FROM cloudtrail WHERE raw ~ 'a('", "W033", "'a('"),
     ("SELECT * FROM cloudtrail WHERE regexp_like(raw, '(?<=a)b')", "W033", "'(?<=a)b'"),
-    ("SELECT count(DISTINCT region, principal) AS n FROM cloudtrail GROUP BY tumble(event_time, INTERVAL '1 hour')", "W033", "count(DISTINCT region, principal)"),
+    (
+        "SELECT count(DISTINCT region, principal) AS n FROM cloudtrail GROUP BY tumble(event_time, INTERVAL '1 hour')",
+        "W033",
+        "count(DISTINCT region, principal)",
+    ),
     ("SELECT * FROM cloudtrail WHERE count(*) > 3", "W034", "count(*)"),
     ("SELECT * FROM cloudtrail HAVING region = 'x'", "W034", "HAVING region = 'x'"),
     ("SELECT upper(region) AS r FROM cloudtrail WHERE r = 'X'", "W034", "r"),
@@ -126,13 +181,21 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("SELECT (request ->> 'x')::timestamp + INTERVAL '1 day' AS x FROM cloudtrail", "W035", "request ->> 'x'"),
     ("SELECT request['x'] AS x FROM cloudtrail", "W029", "request['x'"),
     ("SELECT * FROM cloudtrail WHERE region SIMILAR TO 'x'", "W029", "region SIMILAR TO 'x'"),
-    ("SELECT event_time AT TIME ZONE 'Europe/Berlin' AS x FROM cloudtrail", "W029", "event_time AT TIME ZONE 'Europe/Berlin'"),
+    (
+        "SELECT event_time AT TIME ZONE 'Europe/Berlin' AS x FROM cloudtrail",
+        "W029",
+        "event_time AT TIME ZONE 'Europe/Berlin'",
+    ),
     ("SELECT * FROM cloudtrail WHERE region IS DISTINCT FROM 'a' AND read_only", "W029", "'a' AND read_only"),
     ("SELECT * FROM cloudtrail WHERE region = $1", "W029", "$1"),
     ("SELECT 1 AS one", "W029", "SELECT"),
     ("SELECT * FROM cloudtrail FOR UPDATE", "W029", "SELECT * FROM cloudtrail"),
-    ("SELECT count(*) AS n FROM cloudtrail GROUP BY ROLLUP (region), tumble(event_time, INTERVAL '1 hour')", "W029", "region"),
-    ("SELECT * FROM unnest(ARRAY[1]) x", "W029", "ARRAY[1]) x"),
+    (
+        "SELECT count(*) AS n FROM cloudtrail GROUP BY ROLLUP (region), tumble(event_time, INTERVAL '1 hour')",
+        "W029",
+        "region",
+    ),
+    ("SELECT * FROM unnest(ARRAY[1]) x", "W029", "FROM unnest(ARRAY[1]) x"),
     // Names.
     ("SELECT * FROM cloudtrial", "W027", "cloudtrial"),
     ("SELECT * FROM aws.cloudtrail", "W027", "aws.cloudtrail"),
@@ -143,9 +206,17 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("SELECT d.region FROM cloudtrail c", "W028", "d.region"),
     ("SELECT principal FROM (SELECT region FROM cloudtrail) t", "W028", "principal"),
     ("WITH w AS (SELECT region FROM cloudtrail) SELECT principal FROM w", "W028", "principal"),
-    ("SELECT * FROM cloudtrail QUALIFY count(*) OVER (PARTITION BY princpal ORDER BY event_time RANGE INTERVAL '1 hour' PRECEDING) > 2", "W028", "princpal"),
+    (
+        "SELECT * FROM cloudtrail QUALIFY count(*) OVER (PARTITION BY princpal ORDER BY event_time RANGE INTERVAL '1 hour' PRECEDING) > 2",
+        "W028",
+        "princpal",
+    ),
     // Warnings.
-    ("SELECT * FROM cloudtrail QUALIFY count(*) OVER (PARTITION BY principal ORDER BY event_time RANGE INTERVAL '1 hour' PRECEDING) > 2", "W040", "principal"),
+    (
+        "SELECT * FROM cloudtrail QUALIFY count(*) OVER (PARTITION BY principal ORDER BY event_time RANGE INTERVAL '1 hour' PRECEDING) > 2",
+        "W040",
+        "principal",
+    ),
     (
         "SELECT tumble(event_time, INTERVAL '1 hour') AS w, region, count(*) AS n FROM cloudtrail WHERE principal IS NOT NULL GROUP BY 1, 2",
         "W040",
@@ -161,7 +232,9 @@ fn each_wrong_form_is_refused_by_its_code_at_its_place() {
     for (sql, code, at) in WRONG {
         let text = with_header(sql);
         let said = said(&text);
-        let column = |at: usize| text[text.len() - sql.len()..].get(..at + sql.len() - text.len()).map_or(0, |b| b.chars().count() + 1);
+        let column = |at: usize| {
+            text[text.len() - sql.len()..].get(..at - (text.len() - sql.len())).map_or(0, |b| b.chars().count() + 1)
+        };
         let right = match said.as_slice() {
             [one] => {
                 let helped = one.help.as_ref().is_some_and(|help| help.len() > 10) || *code == "W010";
@@ -179,7 +252,9 @@ fn each_wrong_form_is_refused_by_its_code_at_its_place() {
 
 #[test]
 fn every_code_of_the_language_has_a_wrong_file() {
-    let elsewhere = ["W001", "W002", "W003", "W004", "W005", "W006", "W007", "W008", "W030", "W036", "W037", "W038", "W042", "W043"];
+    let elsewhere = [
+        "W001", "W002", "W003", "W004", "W005", "W006", "W007", "W008", "W030", "W036", "W037", "W038", "W042", "W043",
+    ];
     for (code, meaning) in super::super::codes::ALL {
         let here = WRONG.iter().any(|(_, wrong, _)| wrong == code);
         assert!(here != elsewhere.contains(code), "{code}: {meaning}");
@@ -223,21 +298,26 @@ fn a_key_without_effect_is_warned_of() {
 
 #[test]
 fn depth_and_length_are_bounded() {
-    let chain = |operators: usize| format!("SELECT * FROM cloudtrail WHERE read_only{}", " OR read_only".repeat(operators));
+    let chain =
+        |operators: usize| format!("SELECT * FROM cloudtrail WHERE read_only{}", " OR read_only".repeat(operators));
     for (sql, code) in [
         (format!("SELECT * FROM cloudtrail WHERE {}true{}", "(".repeat(5000), ")".repeat(5000)), "W030"),
         (format!("SELECT * FROM cloudtrail WHERE {} true", "NOT ".repeat(5000)), "W030"),
         (format!("SELECT * FROM {}cloudtrail{}", "(SELECT * FROM ".repeat(500), ")".repeat(500)), "W030"),
         (format!("SELECT * FROM cloudtrail WHERE read_only{}", " IS TRUE".repeat(5000)), "W030"),
         (format!("SELECT '1'{} AS x FROM cloudtrail", "::text".repeat(5000)), "W030"),
-        (format!("SELECT {}{} FROM cloudtrail", "CASE WHEN true THEN ".repeat(2000), "END ".repeat(2000)), "W030"),
+        (format!("SELECT {}1 {} FROM cloudtrail", "CASE WHEN true THEN ".repeat(2000), "END ".repeat(2000)), "W030"),
         (chain(10_000), "W030"),
-        (format!("SELECT event_id FROM cloudtrail{}", " UNION ALL SELECT event_id FROM cloudtrail".repeat(3000)), "W030"),
+        (
+            format!("SELECT event_id FROM cloudtrail{}", " UNION ALL SELECT event_id FROM cloudtrail".repeat(3000)),
+            "W030",
+        ),
         (format!("SELECT '{}' AS x FROM cloudtrail", "x".repeat(300_000)), "W001"),
     ] {
         let said = said(&with_header(&sql));
         assert_eq!(said.iter().map(|d| d.code).collect::<Vec<_>>(), [code], "{}\n{}", &sql[..60], all(&said));
     }
+    assert_eq!(said(&with_header(""))[0].code, "W011");
     assert!(said(&with_header(&chain(590))).is_empty());
 }
 

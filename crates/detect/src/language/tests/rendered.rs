@@ -14,7 +14,9 @@ fn assert_shown(text: &str, expected: &str) {
 #[test]
 fn a_count_over_all_time() {
     assert_shown(
-        &with_header("SELECT access_key_id, count(*) AS n\nFROM cloudtrail\nWHERE access_key_id IS NOT NULL\nGROUP BY access_key_id\nHAVING count(*) > 5"),
+        &with_header(
+            "SELECT access_key_id, count(*) AS n\nFROM cloudtrail\nWHERE access_key_id IS NOT NULL\nGROUP BY access_key_id\nHAVING count(*) > 5",
+        ),
         r"
 error[W012]: a count over all time needs memory without end
   --> queries/a-test/detector.sql:9:1
@@ -27,7 +29,8 @@ error[W012]: a count over all time needs memory without end
 
 #[test]
 fn several_lines_and_a_wide_gutter() {
-    let sql = format!("SELECT *{}FROM cloudtrail\n\tWHERE region = 'é日' AND now() > event_time LIMIT 5", "\n".repeat(5));
+    let sql =
+        format!("SELECT *{}FROM cloudtrail\n\tWHERE region = 'é日' AND now() > event_time LIMIT 5", "\n".repeat(5));
     assert_shown(
         &with_header(&sql),
         r"
@@ -185,7 +188,9 @@ warning[W041]: the event name of `AddPermission` carries an API version in the l
    = help: compare the column without version: action = 'AddPermission'",
     );
     assert_shown(
-        &with_header("SELECT * FROM cloudtrail\nQUALIFY first_seen(INTERVAL '1 day') OVER (PARTITION BY request ->> 'x')"),
+        &with_header(
+            "SELECT * FROM cloudtrail\nQUALIFY first_seen(INTERVAL '1 day') OVER (PARTITION BY request ->> 'x')",
+        ),
         r"
 warning[W040]: the key request ->> 'x' can be NULL, and all records without it are then one group
   --> queries/a-test/detector.sql:7:57
@@ -215,5 +220,8 @@ fn what_the_planner_says_gets_a_place() {
 #[test]
 fn as_json() {
     let json = said(&with_header("SELECT\neventName FROM cloudtrail"))[0].to_json();
-    assert_eq!((&json["code"], &json["line"], &json["column"], &json["end_column"]), (&"W028".into(), &7.into(), &1.into(), &10.into()));
+    assert_eq!(
+        (&json["code"], &json["line"], &json["column"], &json["end_column"]),
+        (&"W028".into(), &7.into(), &1.into(), &10.into())
+    );
 }
