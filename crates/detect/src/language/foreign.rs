@@ -28,7 +28,9 @@ pub(super) fn refuse(sql: &Sql<'_>, source: &Source) -> Result<(), Box<Diagnosti
                 lexeme.range.start..source.end,
                 "EMIT is not supported: when a finding fires follows from the query",
             );
-            return Err(error.help("take the EMIT clause out: a finding fires as soon as it can only stay true").into());
+            return Err(error
+                .help("take the EMIT clause out: a finding fires as soon as it can only stay true")
+                .into());
         }
         if lexeme.is_word("ASOF") && next.is_some_and(|next| next.is_word("JOIN")) {
             let error = sql.error(codes::JOIN, lexeme.range.clone(), "ASOF JOIN is not supported");

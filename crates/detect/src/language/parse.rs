@@ -92,8 +92,8 @@ impl Sql<'_> {
     }
 
     fn read(self) -> Result<(Source, Box<Query>), Box<Diagnostic>> {
-        let (source, tokens) =
-            Source::read(self.text, self.start).map_err(|(message, at)| Box::new(syntax::token_error(&self, &message, at)))?;
+        let (source, tokens) = Source::read(self.text, self.start)
+            .map_err(|(message, at)| Box::new(syntax::token_error(&self, &message, at)))?;
         self.one_select(&source)?;
         foreign::refuse(&self, &source)?;
         self.chains(&source)?;
@@ -103,9 +103,8 @@ impl Sql<'_> {
             Ok(statements) => statements,
             Err(ParserError::RecursionLimitExceeded) => {
                 let error = self.error(codes::TOO_DEEP, first(&source, self.start), "the SQL is nested too deeply");
-                return Err(
-                    error.help(format!("nest parentheses and sub-queries at most about {} levels", NESTING / 2))
-                );
+                let help = format!("nest parentheses and sub-queries at most about {} levels", NESTING / 2);
+                return Err(error.help(help).into());
             }
             Err(ParserError::ParserError(message) | ParserError::TokenizerError(message)) => {
                 return Err(syntax::parser_error(&self, &source, &message).into());
@@ -171,9 +170,9 @@ impl Sql<'_> {
             if levels.last().is_some_and(|level| level.height() > CHAIN) {
                 let message = format!("more than {CHAIN} operators follow one another, or CASEs are nested too deeply");
                 let error = self.error(codes::TOO_DEEP, lexeme.range.clone(), message);
-                return Err(error.help(
-                    "write a list, x IN ('a', 'b', …), or a regular expression, x ~ 'a|b', or split the detector",
-                ));
+                let help =
+                    "write a list, x IN ('a', 'b', …), or a regular expression, x ~ 'a|b', or split the detector";
+                return Err(error.help(help).into());
             }
         }
         Ok(())

@@ -73,12 +73,7 @@ pub fn run(options: &Demo, settings: Settings, screen: &Screen) -> Result<(), Fa
             counts.end();
             produced
         });
-        let (metrics, mut rate, at) = (Arc::clone(&launch.metrics), Rate::new(), Arc::clone(&clock));
-        let line = move || {
-            let text = summary::status(&metrics, rate.next(&*at, metrics.total().consumed), true);
-            format!("{:>4} s  ·  {text}", (at.now() - started) / SECOND)
-        };
-        let _line = progress::show(scope, screen, line);
+        let _line = progress::show(scope, screen, status(&launch, &clock));
         let run =
             launch.run(Input::messages(Box::new(source)), outputs, &never, &mut |text| screen.notice("note", text));
         ended.give_up();
@@ -103,6 +98,16 @@ pub fn run(options: &Demo, settings: Settings, screen: &Screen) -> Result<(), Fa
     let text = if options.json { report.as_json() } else { report.as_text(screen) };
     screen.print(&text)?;
     Ok(())
+}
+
+/// What the status line says, with the time since now.
+fn status(launch: &Launch, clock: &Arc<dyn Clock>) -> impl FnMut() -> String + Send + use<> {
+    let (metrics, mut rate, clock) = (Arc::clone(&launch.metrics), Rate::new(), Arc::clone(clock));
+    let started = clock.now();
+    move || {
+        let text = summary::status(&metrics, rate.next(&*clock, metrics.total().consumed), true);
+        format!("{:>4} s  ·  {text}", (clock.now() - started) / SECOND)
+    }
 }
 
 fn introduction(options: &Demo, detectors: usize, screen: &Screen) -> String {

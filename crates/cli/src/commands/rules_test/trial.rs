@@ -117,7 +117,10 @@ impl Tests {
             },
         };
         let (found, rejects) = (MemorySink::new("test"), MemoryRejectSink::default());
-        let outputs = Outputs { sinks: vec![Outlet::new(Box::new(found.clone()), true)], rejects: Some(Box::new(rejects.clone())) };
+        let outputs = Outputs {
+            sinks: vec![Outlet::new(Box::new(found.clone()), true)],
+            rejects: Some(Box::new(rejects.clone())),
+        };
         let mut notices = Vec::new();
         let run = launch.run(input, outputs, &AtomicBool::new(false), &mut |text| notices.push(text.to_owned()));
         run.map_err(failed)?;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::thread;
 
-use watchfire_engine::Outlet;
 use watchfire_engine::Admin;
+use watchfire_engine::Outlet;
 use watchfire_engine::finding::sinks::{self, FileMode, RejectSettings, SinkSettings};
 use watchfire_record::{Clock, SystemClock};
 

@@ -28,7 +28,10 @@ pub(super) fn run(options: &Run, record: &str, settings: &Settings, screen: &Scr
     let engine = EngineSettings { workers: 1, shards: 1, ..settings.engine };
     let launch = Launch::new(by_stream(detectors, &settings.streams), engine, Arc::clone(&clock));
     let (found, rejects) = (MemorySink::new("verdict"), MemoryRejectSink::default());
-    let outputs = Outputs { sinks: vec![watchfire_engine::Outlet::new(Box::new(found.clone()), true)], rejects: Some(Box::new(rejects.clone())) };
+    let outputs = Outputs {
+        sinks: vec![watchfire_engine::Outlet::new(Box::new(found.clone()), true)],
+        rejects: Some(Box::new(rejects.clone())),
+    };
     let timestamp = options.now.unwrap_or_else(|| clock.now());
     let source = MemorySource::bounded(vec![batch(record, stream, timestamp)]);
     let input = Input { several_values: true, ..Input::messages(Box::new(source)) };
