@@ -32,7 +32,7 @@ pub struct Arguments {
         global = true,
         value_name = "LEVEL",
         env = "WATCHFIRE_LOG",
-        default_value = "warn",
+        default_value = "warn,librdkafka=error",
         help_heading = "Settings"
     )]
     pub log: String,

@@ -107,46 +107,12 @@ pub fn first_times(
 /// # Errors
 /// If the source or a sink cannot go on.
 pub fn run(mut run: Run, shutdown: &AtomicBool, notice: &mut (dyn FnMut(&str) + Send)) -> Result<(), EngineError> {
-    let stateful = run.streams.iter().flat_map(|s| &s.detectors).any(watchfire_detect::Detector::stateful);
-    let shards = if stateful { run.shards.max(1) } else { 0 };
-    let (budget, failed) = (Budget::new(run.in_flight_bytes), AtomicBool::new(false));
+    let budget = Budget::new(run.in_flight_bytes);
+    let failed = AtomicBool::new(false);
     let progress = Arc::new(Mutex::new(Progress::default()));
-    let shared = Arc::new(shared(&run, shards));
-    let hasher = SecretHasher::new(run.secret);
-    let worker = |_| Worker::new(&run.streams, &hasher, Arc::clone(&shared));
-    let workers = (0..run.workers.max(1)).map(worker).collect::<Result<Vec<_>, _>>()?;
-    let shard = |index| StateShard::new(index, &run.streams, run.fires_early);
-    let states = (0..shards).map(shard).collect::<Result<Vec<_>, _>>()?;
-    let delivery = Delivery::new(DeliveryParts {
-        shards,
-        sinks: std::mem::take(&mut run.sinks),
-        reject_sink: run.reject_sink.take(),
-        blinded: run.streams.iter().map(|s| s.detectors.iter().map(|d| d.info.name.as_str().into()).collect()).collect(),
-        progress: Arc::clone(&progress),
-        metrics: Arc::clone(&run.metrics),
-        clock: Arc::clone(&run.clock),
-    });
-    let (jobs, job_queue) = unbounded();
-    let (outcomes, outcome_queue) = unbounded();
-    let (shard_senders, shard_queues): (Vec<_>, Vec<_>) = (0..shards).map(|_| unbounded()).unzip();
-    let done = std::thread::scope(|scope| {
-        for worker in workers {
-            let (queue, senders, outcomes) = (job_queue.clone(), shard_senders.clone(), outcomes.clone());
-            let shared = Arc::clone(&shared);
-            let failed = &failed;
-            scope.spawn(move || work(worker, &queue, &senders, &outcomes, &GiveUp { shared: &shared, failed }));
-        }
-        for (state, queue) in states.into_iter().zip(shard_queues) {
-            let (outcomes, guard) = (outcomes.clone(), GiveUp { shared: &shared, failed: &failed });
-            scope.spawn(move || keep_state(state, &queue, &outcomes, &guard));
-        }
-        drop((job_queue, outcomes, shard_senders));
-        let delivering = scope.spawn(|| {
-            let guard = GiveUp { shared: &shared, failed: &failed };
-            let result = deliver(delivery, outcome_queue, &budget, shutdown, &guard);
-            failed.store(true, Relaxed);
-            result
-        });
+    let rooms = Rooms::new(&mut run, Arc::clone(&progress))?;
+    let (taken, delivered) = std::thread::scope(|scope| {
+        let (jobs, delivering) = rooms.start(scope, &budget, &failed, shutdown);
         let intake = Intake {
             jobs,
             budget: &budget,
@@ -162,7 +128,6 @@ pub fn run(mut run: Run, shutdown: &AtomicBool, notice: &mut (dyn FnMut(&str) + 
         let delivered = delivering.join().unwrap_or_else(|_| Err(EngineError::Defect("delivery".into())));
         (taken, delivered)
     });
-    let (taken, delivered) = done;
     let committed: Vec<_> = {
         let ours = taken.as_ref().ok();
         let progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
@@ -174,6 +139,68 @@ pub fn run(mut run: Run, shutdown: &AtomicBool, notice: &mut (dyn FnMut(&str) + 
     taken?;
     delivered?;
     Ok(closed?)
+}
+
+/// What the threads behind intake are made of.
+struct Rooms {
+    shared: Arc<Shared>,
+    workers: Vec<Worker>,
+    shards: Vec<StateShard>,
+    delivery: Delivery,
+}
+
+impl Rooms {
+    fn new(run: &mut Run, progress: Arc<Mutex<Progress>>) -> Result<Self, EngineError> {
+        let stateful = run.streams.iter().flat_map(|s| &s.detectors).any(watchfire_detect::Detector::stateful);
+        let shards = if stateful { run.shards.max(1) } else { 0 };
+        let shared = Arc::new(shared(run, shards));
+        let hasher = SecretHasher::new(run.secret);
+        let worker = |_| Worker::new(&run.streams, &hasher, Arc::clone(&shared));
+        let workers = (0..run.workers.max(1)).map(worker).collect::<Result<Vec<_>, _>>()?;
+        let shard = |index| StateShard::new(index, &run.streams, run.fires_early);
+        let states = (0..shards).map(shard).collect::<Result<Vec<_>, _>>()?;
+        let names = |s: &Arc<StreamDetectors>| s.detectors.iter().map(|d| d.info.name.as_str().into()).collect();
+        let delivery = Delivery::new(DeliveryParts {
+            shards,
+            blinded: run.streams.iter().map(names).collect(),
+            sinks: std::mem::take(&mut run.sinks),
+            reject_sink: run.reject_sink.take(),
+            progress,
+            metrics: Arc::clone(&run.metrics),
+            clock: Arc::clone(&run.clock),
+        });
+        Ok(Self { shared, workers, shards: states, delivery })
+    }
+
+    /// Starts the threads. They end when the queue of jobs, whose sender is returned, does.
+    fn start<'scope>(
+        self,
+        scope: &'scope std::thread::Scope<'scope, '_>,
+        budget: &'scope Budget,
+        failed: &'scope AtomicBool,
+        shutdown: &'scope AtomicBool,
+    ) -> (Sender<Job>, std::thread::ScopedJoinHandle<'scope, Result<(), EngineError>>) {
+        let (jobs, job_queue) = unbounded();
+        let (outcomes, outcome_queue) = unbounded();
+        let (shard_senders, shard_queues): (Vec<_>, Vec<_>) = self.shards.iter().map(|_| unbounded()).unzip();
+        let guard = || GiveUp { shared: Arc::clone(&self.shared), failed };
+        for worker in self.workers {
+            let (queue, senders, outcomes, guard) = (job_queue.clone(), shard_senders.clone(), outcomes.clone(), guard());
+            scope.spawn(move || work(worker, &queue, &senders, &outcomes, &guard));
+        }
+        for (state, queue) in self.shards.into_iter().zip(shard_queues) {
+            let (outcomes, guard) = (outcomes.clone(), guard());
+            scope.spawn(move || keep_state(state, &queue, &outcomes, &guard));
+        }
+        let (delivery, guard) = (self.delivery, guard());
+        let delivering = scope.spawn(move || {
+            let result = deliver(delivery, &outcome_queue, budget, shutdown, &guard);
+            // Nobody listens any more: intake is to end, if it has not.
+            failed.store(true, Relaxed);
+            result
+        });
+        (jobs, delivering)
+    }
 }
 
 fn shared(run: &Run, shards: usize) -> Shared {
@@ -188,7 +215,7 @@ fn shared(run: &Run, shards: usize) -> Shared {
 
 /// Lets the other threads go if this one ends unexpectedly.
 struct GiveUp<'a> {
-    shared: &'a Shared,
+    shared: Arc<Shared>,
     failed: &'a AtomicBool,
 }
 
@@ -234,7 +261,7 @@ fn keep_state(mut state: StateShard, inputs: &Receiver<ShardInput>, outcomes: &S
 
 fn deliver(
     mut delivery: Delivery,
-    outcomes: Receiver<Outcome>,
+    outcomes: &Receiver<Outcome>,
     budget: &Budget,
     shutdown: &AtomicBool,
     guard: &GiveUp<'_>,

@@ -116,37 +116,25 @@ pub(super) enum Refused {
     Fails,
 }
 
+/// Functions that read the clock, chance or the session.
+const VOLATILE: [&str; 28] = [
+    "now", "current_timestamp", "current_date", "current_time", "localtime", "localtimestamp", "today",
+    "clock_timestamp", "statement_timestamp", "transaction_timestamp", "timeofday", "getdate", "sysdate", "random",
+    "rand", "uuid", "gen_random_uuid", "newid", "version", "current_user", "session_user", "user", "pg_sleep",
+    "proctime", "current_watermark", "to_local_time", "input_file_name", "file_row_index",
+];
+
+/// Functions that some record can make fail, or grow without end.
+const FAILING: [&str; 23] = [
+    "to_timestamp", "to_timestamp_seconds", "to_timestamp_millis", "to_timestamp_micros", "to_timestamp_nanos",
+    "to_date", "to_time", "to_char", "to_unixtime", "from_unixtime", "make_date", "make_time", "decode", "lpad",
+    "rpad", "repeat", "levenshtein", "overlay", "date_format", "regexp_instr", "unnest", "generate_series", "range",
+];
+
 /// Why the function of this name, in lower case, is refused; `None` if its name says nothing.
 pub(super) fn refused(name: &str) -> Option<Refused> {
     Some(match name {
-        "now"
-        | "current_timestamp"
-        | "current_date"
-        | "current_time"
-        | "localtime"
-        | "localtimestamp"
-        | "today"
-        | "clock_timestamp"
-        | "statement_timestamp"
-        | "transaction_timestamp"
-        | "timeofday"
-        | "getdate"
-        | "sysdate"
-        | "random"
-        | "rand"
-        | "uuid"
-        | "gen_random_uuid"
-        | "newid"
-        | "version"
-        | "current_user"
-        | "session_user"
-        | "user"
-        | "pg_sleep"
-        | "proctime"
-        | "current_watermark"
-        | "to_local_time"
-        | "input_file_name"
-        | "file_row_index" => Refused::Volatile,
+        _ if VOLATILE.contains(&name) => Refused::Volatile,
         "lag" | "lead" | "first_value" | "last_value" | "nth_value" | "row_number" | "rank" | "dense_rank"
         | "percent_rank" | "cume_dist" | "ntile" => Refused::Row,
         "median" | "percentile" | "percentile_cont" | "percentile_disc" | "quantile" | "mode" => Refused::Inexact,
@@ -158,29 +146,7 @@ pub(super) fn refused(name: &str) -> Option<Refused> {
         _ if name.starts_with("regr_") => Refused::Later,
         "session" | "session_window" | "session_start" | "session_end" => Refused::Session,
         "hop" | "hop_start" | "hop_end" | "sliding_window" => Refused::Hop,
-        "to_timestamp"
-        | "to_timestamp_seconds"
-        | "to_timestamp_millis"
-        | "to_timestamp_micros"
-        | "to_timestamp_nanos"
-        | "to_date"
-        | "to_time"
-        | "to_char"
-        | "to_unixtime"
-        | "from_unixtime"
-        | "make_date"
-        | "make_time"
-        | "decode"
-        | "lpad"
-        | "rpad"
-        | "repeat"
-        | "levenshtein"
-        | "overlay"
-        | "date_format"
-        | "regexp_instr"
-        | "unnest"
-        | "generate_series"
-        | "range" => Refused::Fails,
+        _ if FAILING.contains(&name) => Refused::Fails,
         _ => return None,
     })
 }

@@ -8,6 +8,7 @@ mod lift;
 mod range;
 mod window;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -18,7 +19,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, TryCast};
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{Analyzer, Optimizer, OptimizerContext};
 use datafusion::sql::planner::{ParserOptions, SqlToRel};
-use datafusion::sql::sqlparser::ast::{Query, Statement};
+use datafusion::sql::sqlparser::ast::{self, Query, Statement, visit_expressions_mut};
 use watchfire_record::{ColumnRequest, Stream};
 
 pub use context::PlanningContext;
@@ -37,6 +38,8 @@ pub fn key_column(index: usize) -> String {
     format!("__key_{index}")
 }
 
+/// The function that gives a window's end.
+const WINDOW_END: &str = "window_end";
 /// Name of the column that the window operator gives the window's start.
 pub const WINDOW_COLUMN: &str = "__window";
 
@@ -181,7 +184,7 @@ impl Planner {
     fn logical(&self, query: &Query) -> Result<LogicalPlan> {
         let options = ParserOptions { collect_spans: true, map_string_types_to_utf8view: false, ..ParserOptions::default() };
         let planner = SqlToRel::new_with_options(&self.context, options);
-        let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(query.clone())))?;
+        let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(with_window_ends(query))))?;
         let plan = self.analyzer.execute_and_check(plan, &self.options, |_, _| {})?;
         let plan = casts_that_cannot_fail(plan)?;
         self.simplifier.optimize(plan, &OptimizerContext::new().with_skip_failing_rules(false), |_, _| {})
@@ -275,6 +278,33 @@ impl Operator {
             Self::Window { size, aggregates } => Self::Window { size, aggregates: lift_all(aggregates)? },
         })
     }
+}
+
+/// `window_end(tumble(t, size))` written out as `tumble(t, size) + size`.
+fn with_window_ends(query: &Query) -> Query {
+    let mut query = query.clone();
+    let _ = visit_expressions_mut(&mut query, |expr| {
+        if let ast::Expr::Function(call) = &*expr
+            && call.name.to_string().eq_ignore_ascii_case(WINDOW_END)
+            && let [window] = arguments(call).as_slice()
+            && let ast::Expr::Function(tumble) = window
+            && let [_, size] = arguments(tumble).as_slice()
+        {
+            let (left, right) = (Box::new(window.clone()), Box::new(size.clone()));
+            *expr = ast::Expr::Nested(Box::new(ast::Expr::BinaryOp { left, op: ast::BinaryOperator::Plus, right }));
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    query
+}
+
+fn arguments(call: &ast::Function) -> Vec<ast::Expr> {
+    let ast::FunctionArguments::List(list) = &call.args else { return Vec::new() };
+    let plain = list.args.iter().filter_map(|argument| match argument {
+        ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+        _ => None,
+    });
+    plain.collect()
 }
 
 /// Casts, written or implied, give NULL where they fail: no record can stop a query.

@@ -1,6 +1,6 @@
 //! Where reading of a partition starts: always a number, so that nothing slips through between two looks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -23,6 +23,8 @@ pub(super) struct FirstSight {
     counts: HashMap<String, usize>,
     /// The end of each of them then.
     ends: HashMap<Key, i64>,
+    /// Topics of which partitions were assigned before: further ones are handed over by another member, or are new.
+    assigned: HashSet<String>,
 }
 
 /// Where to start.
@@ -64,7 +66,9 @@ pub(super) fn resolve(
             at_time: at_time.get(&key).and_then(number),
             told: told(&key.0, key.1),
         };
-        let place = if known.told.is_none() { from } else { StartFrom::Committed };
+        // What another member hands over goes on where that one stopped.
+        let ours_to_say = known.told.is_none() && !first_sight.assigned.contains(&key.0);
+        let place = if ours_to_say { from } else { StartFrom::Committed };
         let (offset, notice) = known.start(place);
         starts.notices.extend(notice.map(|text| format!("topic `{}`, partition {}: {text}", key.0, key.1)));
         if known.committed != Some(offset) {
@@ -72,6 +76,7 @@ pub(super) fn resolve(
         }
         starts.offsets.push((key, offset));
     }
+    first_sight.assigned.extend(starts.offsets.iter().map(|((topic, _), _)| topic.clone()));
     Ok(starts)
 }
 

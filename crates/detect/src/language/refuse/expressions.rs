@@ -48,27 +48,7 @@ impl Checker<'_> {
 
     fn form(&mut self, expr: &Expr, context: Context<'_>) {
         match expr {
-            Expr::Identifier(_)
-            | Expr::CompoundIdentifier(_)
-            | Expr::IsFalse(_)
-            | Expr::IsNotFalse(_)
-            | Expr::IsTrue(_)
-            | Expr::IsNotTrue(_)
-            | Expr::IsNull(_)
-            | Expr::IsNotNull(_)
-            | Expr::IsUnknown(_)
-            | Expr::IsNotUnknown(_)
-            | Expr::InList { .. }
-            | Expr::Between { .. }
-            | Expr::Nested(_)
-            | Expr::Case { .. }
-            | Expr::Position { .. }
-            | Expr::Trim { .. }
-            | Expr::Extract { .. }
-            | Expr::Array(_)
-            | Expr::Like { any: false, .. }
-            | Expr::ILike { any: false, .. }
-            | Expr::UnaryOp { op: UnaryOperator::Not | UnaryOperator::Minus | UnaryOperator::Plus, .. } => {}
+            _ if is_plain(expr) => {}
             Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right) => self.distinct_from(right, context),
             Expr::Interval(interval) => self.interval(interval, self.span(expr, context.select)),
             Expr::Value(value) => self.literal(expr, &value.value, context),
@@ -361,4 +341,32 @@ pub(super) fn text_of(expr: &Expr) -> Option<&str> {
         },
         _ => None,
     }
+}
+
+/// Forms that are right wherever they stand; what is in them is looked at on its own.
+fn is_plain(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::Identifier(_)
+        | Expr::CompoundIdentifier(_)
+        | Expr::IsFalse(_)
+        | Expr::IsNotFalse(_)
+        | Expr::IsTrue(_)
+        | Expr::IsNotTrue(_)
+        | Expr::IsNull(_)
+        | Expr::IsNotNull(_)
+        | Expr::IsUnknown(_)
+        | Expr::IsNotUnknown(_)
+        | Expr::InList { .. }
+        | Expr::Between { .. }
+        | Expr::Nested(_)
+        | Expr::Case { .. }
+        | Expr::Position { .. }
+        | Expr::Trim { .. }
+        | Expr::Extract { .. }
+        | Expr::Array(_)
+        | Expr::Like { any: false, .. }
+        | Expr::ILike { any: false, .. }
+        | Expr::UnaryOp { op: UnaryOperator::Not | UnaryOperator::Minus | UnaryOperator::Plus, .. }
+    )
 }
