@@ -6,9 +6,9 @@ use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOption
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use watchfire_record::ColumnRequest;
 
@@ -32,8 +32,7 @@ impl Expression {
     /// If a column is missing or a type does not fit.
     pub fn compile(expr: &Expr, schema: &SchemaRef) -> Result<Self> {
         let named = DFSchema::try_from(Arc::clone(schema))?;
-        let physical =
-            create_physical_expr(expr, &named, &ExecutionProps::new(), &PhysicalPlanningContext::default())?;
+        let physical = create_physical_expr(expr, &named, &ExecutionProps::new(), &PhysicalPlanningContext::default())?;
         Ok(Self { physical, schema: Arc::clone(schema) })
     }
 

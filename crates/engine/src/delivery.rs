@@ -128,7 +128,11 @@ impl Delivery {
     ///
     /// # Errors
     /// If a sink cannot go on, or `wait` says to give up.
-    pub fn take(&mut self, outcome: Outcome, wait: &mut dyn FnMut() -> Result<(), EngineError>) -> Result<(), EngineError> {
+    pub fn take(
+        &mut self,
+        outcome: Outcome,
+        wait: &mut dyn FnMut() -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
         self.collect(outcome);
         while self.waiting.get(&self.next).is_some_and(|c| c.worker.is_some() && c.shards == self.shards) {
             let collected = self.waiting.remove(&self.next).expect("it is there");
@@ -171,7 +175,11 @@ impl Delivery {
         }
     }
 
-    fn deliver(&mut self, collected: Collected, wait: &mut dyn FnMut() -> Result<(), EngineError>) -> Result<(), EngineError> {
+    fn deliver(
+        &mut self,
+        collected: Collected,
+        wait: &mut dyn FnMut() -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
         let worker = collected.worker.expect("it was waited for");
         let mut found: Vec<Finding> = worker.found.into_iter().filter(|finding| self.is_new(finding)).collect();
         found.extend(collected.found);
@@ -204,7 +212,11 @@ impl Delivery {
         true
     }
 
-    fn send_findings(&mut self, found: &[Finding], wait: &mut dyn FnMut() -> Result<(), EngineError>) -> Result<(), EngineError> {
+    fn send_findings(
+        &mut self,
+        found: &[Finding],
+        wait: &mut dyn FnMut() -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
         if found.is_empty() {
             return Ok(());
         }

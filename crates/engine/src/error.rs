@@ -19,7 +19,9 @@ pub enum EngineError {
     #[error(transparent)]
     Sink(#[from] SinkError),
     /// The admin listener cannot be opened.
-    #[error("the admin listener cannot be opened on {address}: {reason}; choose another with --set admin.listen=127.0.0.1:PORT, or none with admin.listen=\"\"")]
+    #[error(
+        "the admin listener cannot be opened on {address}: {reason}; choose another with --set admin.listen=127.0.0.1:PORT, or none with admin.listen=\"\""
+    )]
     Admin {
         /// Where.
         address: String,

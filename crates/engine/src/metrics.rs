@@ -297,7 +297,12 @@ impl Metrics {
         head(out, name, "Finding lines by state.", "counter");
         for d in all() {
             for (state, count) in ["new", "updated", "final", "withdrawn"].iter().zip(&d.findings) {
-                let _ = writeln!(out, "{name}{{detector=\"{}\",state=\"{state}\"}} {}", label(&d.name), count.load(Relaxed));
+                let _ = writeln!(
+                    out,
+                    "{name}{{detector=\"{}\",state=\"{state}\"}} {}",
+                    label(&d.name),
+                    count.load(Relaxed)
+                );
             }
         }
     }

@@ -185,7 +185,8 @@ impl Rooms {
         let (shard_senders, shard_queues): (Vec<_>, Vec<_>) = self.shards.iter().map(|_| unbounded()).unzip();
         let guard = || GiveUp { shared: Arc::clone(&self.shared), failed };
         for worker in self.workers {
-            let (queue, senders, outcomes, guard) = (job_queue.clone(), shard_senders.clone(), outcomes.clone(), guard());
+            let (queue, senders, outcomes, guard) =
+                (job_queue.clone(), shard_senders.clone(), outcomes.clone(), guard());
             scope.spawn(move || work(worker, &queue, &senders, &outcomes, &guard));
         }
         for (state, queue) in self.shards.into_iter().zip(shard_queues) {
@@ -272,7 +273,11 @@ fn deliver(
     let mut wait_for_room = || {
         std::thread::sleep(pause);
         waited += if shutdown.load(Relaxed) { pause } else { Duration::ZERO };
-        if waited > DRAIN_AT_END { Err(EngineError::Setting("a sink was still full when the run had to end".into())) } else { Ok(()) }
+        if waited > DRAIN_AT_END {
+            Err(EngineError::Setting("a sink was still full when the run had to end".into()))
+        } else {
+            Ok(())
+        }
     };
     loop {
         match outcomes.recv_timeout(pause) {

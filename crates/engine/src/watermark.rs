@@ -95,12 +95,8 @@ impl StreamClock {
     pub fn stamp(&mut self, batch: &mut Batch, now: i64) {
         let watermark = self.watermark;
         let clocks = batch.partitions.iter().map(|partition| {
-            let mut clock = self.partitions.get(partition).cloned().unwrap_or_else(|| PartitionClock {
-                watermark: NONE,
-                floor: NONE,
-                seen_at: now,
-                caught_up: false,
-            });
+            let unknown = PartitionClock { watermark: NONE, floor: NONE, seen_at: now, caught_up: false };
+            let mut clock = self.partitions.get(partition).cloned().unwrap_or(unknown);
             // A partition that was new, idle or read by another is not waited for: what lies before the stream's watermark is late.
             clock.watermark = clock.watermark.max(watermark);
             clock

@@ -45,7 +45,11 @@ impl Worker {
     ///
     /// # Errors
     /// If a detector does not fit its stream, which planning rules out.
-    pub fn new(streams: &[Arc<StreamDetectors>], hasher: &SecretHasher, shared: Arc<Shared>) -> Result<Self, EngineError> {
+    pub fn new(
+        streams: &[Arc<StreamDetectors>],
+        hasher: &SecretHasher,
+        shared: Arc<Shared>,
+    ) -> Result<Self, EngineError> {
         let stream = |detectors: &Arc<StreamDetectors>| -> Result<StreamWorker, EngineError> {
             let judge = Judge::new(Arc::clone(detectors), hasher.clone());
             let judge = judge.map_err(|error| EngineError::Detector(error.to_string()))?;
@@ -85,7 +89,8 @@ impl Worker {
             watermarks(clocks)
         });
         let mut judgement = judge.select(&batch);
-        let found = judge.matches(&batch, &judgement, &mut |batch, rows, columns| decoder.decode_rows(batch, rows, columns));
+        let found =
+            judge.matches(&batch, &judgement, &mut |batch, rows, columns| decoder.decode_rows(batch, rows, columns));
         let identified = judge.identities(&batch, &judgement);
         let needed = judge.needs_identities();
         self.shared.identities.take(sequence, |identities| {

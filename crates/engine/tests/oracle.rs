@@ -1,15 +1,17 @@
 //! Streaming equals batch: random detectors over random records, in random batches, by random numbers of workers and
 //! shards, find what DataFusion finds over the accepted records at rest.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use arrow::array::RecordBatch;
 use proptest::prelude::*;
+use watchfire_engine::Outlet;
 use watchfire_engine::decode::Decoder;
 use watchfire_engine::detect::oracle::{self, OracleFinding};
-use watchfire_engine::Outlet;
 use watchfire_engine::detect::plan::Planner;
 use watchfire_engine::detect::{Detector, StreamDetectors, compile};
 use watchfire_engine::finding::sinks::MemorySink;
@@ -63,7 +65,13 @@ fn predicate() -> impl Strategy<Value = String> {
 }
 
 fn key() -> impl Strategy<Value = &'static str> {
-    prop_oneof![Just("source_ip"), Just("user_name"), Just("source_ip, user_name"), Just("read_only"), Just("lower(user_name)")]
+    prop_oneof![
+        Just("source_ip"),
+        Just("user_name"),
+        Just("source_ip, user_name"),
+        Just("read_only"),
+        Just("lower(user_name)")
+    ]
 }
 
 fn aggregate() -> impl Strategy<Value = String> {
@@ -77,14 +85,16 @@ fn aggregate() -> impl Strategy<Value = String> {
 }
 
 fn comparison() -> impl Strategy<Value = String> {
-    (prop_oneof![Just(">="), Just(">"), Just("<"), Just("="), Just("<>")], 0..5u8).prop_map(|(op, n)| format!("{op} {n}"))
+    (prop_oneof![Just(">="), Just(">"), Just("<"), Just("="), Just("<>")], 0..5u8)
+        .prop_map(|(op, n)| format!("{op} {n}"))
 }
 
 fn frame() -> impl Strategy<Value = String> {
     prop_oneof![
         (1..90u8).prop_map(|s| format!("RANGE BETWEEN INTERVAL '{s} seconds' PRECEDING AND CURRENT ROW")),
-        (10..90u8, 1..10u8)
-            .prop_map(|(a, b)| format!("RANGE BETWEEN INTERVAL '{a} seconds' PRECEDING AND INTERVAL '{b} seconds' PRECEDING")),
+        (10..90u8, 1..10u8).prop_map(|(a, b)| format!(
+            "RANGE BETWEEN INTERVAL '{a} seconds' PRECEDING AND INTERVAL '{b} seconds' PRECEDING"
+        )),
     ]
 }
 
@@ -122,7 +132,15 @@ fn record() -> impl Strategy<Value = String> {
     let user = prop_oneof![Just("\"u1\""), Just("\"U1\""), Just("\"u2\""), Just("null")];
     let error = prop_oneof![3 => Just("null"), 1 => Just("\"AccessDenied\""), 1 => Just("[1]")];
     let read_only = prop_oneof![Just("true"), Just("false"), Just("\"true\""), Just("3"), Just("null")];
-    let n = prop_oneof![Just("7"), Just("\"7\""), Just("1e400"), Just("2.5"), Just("null"), Just("{\"b\":1,\"a\":2}"), Just("\"x\"")];
+    let n = prop_oneof![
+        Just("7"),
+        Just("\"7\""),
+        Just("1e400"),
+        Just("2.5"),
+        Just("null"),
+        Just("{\"b\":1,\"a\":2}"),
+        Just("\"x\"")
+    ];
     let request = prop_oneof![4 => n.prop_map(|n| format!("{{\"n\":{n}}}")), 1 => Just("null".to_owned())];
     let seconds = prop_oneof![8 => -60..40i64, 1 => -400..-300i64, 1 => 500..900i64];
     (name, address, user, error, read_only, request, seconds, 0..30u8).prop_map(
@@ -137,18 +155,24 @@ fn record() -> impl Strategy<Value = String> {
 
 fn case() -> impl Strategy<Value = Case> {
     let records = prop::collection::vec((0..3u8, record()), 0..60);
-    let copied = (records, prop::collection::vec(any::<prop::sample::Index>(), 0..6)).prop_map(|(mut records, copies)| {
-        for copy in copies {
-            if !records.is_empty() {
-                let record = records[copy.index(records.len())].clone();
-                records.push(record);
+    let copied =
+        (records, prop::collection::vec(any::<prop::sample::Index>(), 0..6)).prop_map(|(mut records, copies)| {
+            for copy in copies {
+                if !records.is_empty() {
+                    let record = records[copy.index(records.len())].clone();
+                    records.push(record);
+                }
             }
-        }
-        records
-    });
+            records
+        });
     let cuts = prop::collection::vec(any::<bool>(), 70);
-    (detector(), copied, cuts, 1..4usize, 1..4usize)
-        .prop_map(|(sql, records, cuts, workers, shards)| Case { sql, records, cuts, workers, shards })
+    (detector(), copied, cuts, 1..4usize, 1..4usize).prop_map(|(sql, records, cuts, workers, shards)| Case {
+        sql,
+        records,
+        cuts,
+        workers,
+        shards,
+    })
 }
 
 fn stream() -> Stream {
@@ -252,8 +276,9 @@ fn check(case: &Case) {
     let stream = stream();
     let planner = Planner::new(std::slice::from_ref(&stream));
     let text = format!("/*\ntitle = \"t\"\nseverity = \"low\"\nabout = \"a\"\n*/\n{}", case.sql);
-    let detector = compile::compile_text(&planner, "case", &text)
-        .unwrap_or_else(|problems| panic!("{}\n{}", case.sql, problems.iter().map(|p| p.render(false)).collect::<String>()));
+    let detector = compile::compile_text(&planner, "case", &text).unwrap_or_else(|problems| {
+        panic!("{}\n{}", case.sql, problems.iter().map(|p| p.render(false)).collect::<String>())
+    });
     let batches = batches(case);
     let expected: Vec<Comparable> = match at_rest(&stream, &batches) {
         None => Vec::new(),

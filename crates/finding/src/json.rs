@@ -1,6 +1,6 @@
 //! Findings and rejected records as JSON lines.
 //!
-//! Lines are safe on a terminal too: what [`crate::escape`] calls unsafe is written as a JSON escape, which readers of
+//! Lines are safe on a terminal too: what [`crate::escape()`] calls unsafe is written as a JSON escape, which readers of
 //! JSON take for the same text.
 
 use std::borrow::Cow;

@@ -83,9 +83,7 @@ impl View {
     /// The atom's truth for a row.
     pub fn truth(&self, atom: &Atom, batch: &Batch, row: u32) -> Truth {
         match (self, &batch.columns[atom.column]) {
-            (Self::ByRow(values), _) => {
-                Truth::from(values.is_valid(row as usize).then(|| values.value(row as usize)))
-            }
+            (Self::ByRow(values), _) => Truth::from(values.is_valid(row as usize).then(|| values.value(row as usize))),
             (Self::ByValue, Column::Interned { ids, .. }) => atom.known(value_index(ids[row as usize])),
             (Self::ByValue, Column::Plain(_)) => unreachable!("a view is made for the batch that it is used with"),
         }

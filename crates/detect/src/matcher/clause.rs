@@ -215,9 +215,12 @@ fn selectivity(expr: &Expr) -> u8 {
     match expr {
         Expr::BinaryExpr(BinaryExpr { op: Operator::Eq, .. }) => 0,
         Expr::InList(list) if !list.negated => 1,
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => selectivity(left).max(selectivity(right)).max(1),
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+            selectivity(left).max(selectivity(right)).max(1)
+        }
         Expr::Like(Like { negated: false, .. }) => 2,
-        Expr::BinaryExpr(BinaryExpr { op: Operator::RegexMatch | Operator::RegexIMatch, .. }) | Expr::ScalarFunction(_) => 3,
+        Expr::BinaryExpr(BinaryExpr { op: Operator::RegexMatch | Operator::RegexIMatch, .. })
+        | Expr::ScalarFunction(_) => 3,
         Expr::BinaryExpr(BinaryExpr { op: Operator::NotEq, .. }) | Expr::Not(_) | Expr::IsNotNull(_) => 8,
         Expr::Like(_) | Expr::InList(_) => 7,
         Expr::IsNull(_) => 6,

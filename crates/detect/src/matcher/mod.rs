@@ -17,8 +17,8 @@ use datafusion::logical_expr::Expr;
 use watchfire_record::{Batch, ColumnRequest};
 
 use atom::{Atom, View, value_index};
-pub use columns::{BatchColumns, is_system};
 use clause::{Clause, Truth};
+pub use columns::{BatchColumns, is_system};
 
 /// The detectors filed under atoms of one column.
 struct File {
@@ -54,10 +54,8 @@ impl Matcher {
                 None => unfiled.push(index),
             }
         }
-        let mut files: Vec<File> = files
-            .into_iter()
-            .map(|(column, entries)| File { column, entries, by_value: Vec::new() })
-            .collect();
+        let mut files: Vec<File> =
+            files.into_iter().map(|(column, entries)| File { column, entries, by_value: Vec::new() }).collect();
         files.sort_by_key(|file| file.column);
         Ok(Self { atoms, clauses: compiled, files, unfiled })
     }
@@ -82,18 +80,13 @@ impl Matcher {
 
 impl File {
     /// Adds to each clause the rows for which the atom that it is filed under holds.
-    fn candidates(
-        &mut self,
-        atoms: &mut [Atom],
-        views: &mut [Option<View>],
-        batch: &Batch,
-        selected: &mut [Vec<u32>],
-    ) {
+    fn candidates(&mut self, atoms: &mut [Atom], views: &mut [Option<View>], batch: &Batch, selected: &mut [Vec<u32>]) {
         let watchfire_record::Column::Interned { ids, values } = &batch.columns[self.column] else {
             for (clause, atom) in &self.entries {
                 let view = views[*atom].get_or_insert_with(|| atoms[*atom].view(batch));
                 let rows = 0u32..u32::try_from(batch.rows.len()).expect("a batch has fewer than 2^32 rows");
-                selected[*clause as usize].extend(rows.filter(|row| view.truth(&atoms[*atom], batch, *row) == Truth::True));
+                selected[*clause as usize]
+                    .extend(rows.filter(|row| view.truth(&atoms[*atom], batch, *row) == Truth::True));
             }
             return;
         };

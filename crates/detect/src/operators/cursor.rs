@@ -39,7 +39,14 @@ impl Cursor {
     }
 
     /// The aggregate over the range of a row at `time`. The first of `entries` has the absolute index `base`.
-    pub fn slide(&mut self, index: usize, aggregate: &Aggregate, entries: &VecDeque<Entry>, base: u64, time: i64) -> i64 {
+    pub fn slide(
+        &mut self,
+        index: usize,
+        aggregate: &Aggregate,
+        entries: &VecDeque<Entry>,
+        base: u64,
+        time: i64,
+    ) -> i64 {
         if time < self.time || self.low < base {
             *self = Self::start(base);
         }

@@ -53,9 +53,18 @@ impl Firing {
     }
 
     /// Takes back those that have fired, whose time `concerned` says is in question, and that `still` does not name.
-    pub fn withdraw(&mut self, concerned: impl Fn(&Finding) -> bool, still: &HashSet<FindingId>, found: &mut Vec<Finding>) {
-        let gone: Vec<FindingId> =
-            self.0.iter().filter(|(id, fired)| concerned(&fired.finding) && !still.contains(id)).map(|(id, _)| *id).collect();
+    pub fn withdraw(
+        &mut self,
+        concerned: impl Fn(&Finding) -> bool,
+        still: &HashSet<FindingId>,
+        found: &mut Vec<Finding>,
+    ) {
+        let gone: Vec<FindingId> = self
+            .0
+            .iter()
+            .filter(|(id, fired)| concerned(&fired.finding) && !still.contains(id))
+            .map(|(id, _)| *id)
+            .collect();
         for id in gone {
             if let Some(fired) = self.0.remove(&id) {
                 let mut finding = fired.finding;

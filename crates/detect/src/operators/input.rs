@@ -115,7 +115,13 @@ impl Feeder {
     }
 
     /// The rows of a batch, worked out.
-    pub fn feed(&mut self, batch: &Batch, columns: &BatchColumns, rows: &[u32], hasher: &SecretHasher) -> OperatorBatch {
+    pub fn feed(
+        &mut self,
+        batch: &Batch,
+        columns: &BatchColumns,
+        rows: &[u32],
+        hasher: &SecretHasher,
+    ) -> OperatorBatch {
         let arrays: Vec<ArrayRef> = self.columns.iter().map(|request| columns.take(batch, request, rows)).collect();
         let table = record_batch(&schema(schema_of(&self.columns)), arrays.clone(), rows.len());
         let keys: Vec<ArrayRef> = self.keys.iter().map(|key| key.evaluate(&table)).collect();
@@ -167,7 +173,7 @@ fn hashes(array: &ArrayRef, hasher: &SecretHasher) -> Vec<u128> {
         return texts.iter().map(|text| hasher.hash(text)).collect();
     }
     let converter = row_converter([array.data_type().clone()]).ok();
-    let rows = converter.and_then(|converter| converter.convert_columns(&[array.clone()]).ok());
+    let rows = converter.and_then(|converter| converter.convert_columns(std::slice::from_ref(array)).ok());
     match rows {
         Some(rows) => rows.iter().map(|row| hasher.hash(row.as_ref())).collect(),
         None => vec![0; array.len()],

@@ -102,6 +102,9 @@ pub struct OverRange {
     statistics: OperatorStatistics,
 }
 
+/// Whether a key has fired, and how many records it has: the least go first.
+type Rank = (bool, usize);
+
 /// Rows that are judged at once.
 const CHUNK: usize = 8192;
 
@@ -174,7 +177,7 @@ impl OverRange {
     /// Throws out a tenth of the keys, those of least count that never fired first.
     fn evict(&mut self) {
         let rank = |state: &KeyState| (!state.firing.is_empty(), state.entries.len());
-        let mut idle: Vec<((bool, usize), Arc<[u8]>)> =
+        let mut idle: Vec<(Rank, Arc<[u8]>)> =
             self.keys.iter().map(|(key, state)| (rank(state), Arc::clone(key))).collect();
         let out = (KEYS / 10).max(1).min(idle.len());
         if out < idle.len() {
@@ -208,7 +211,8 @@ impl OverRange {
         let found = self.post.found(&batch);
         let finding = |(row, (index, (output, keys))): (usize, (&u32, (NamedValues, NamedValues)))| {
             let candidate = chosen[*index as usize];
-            let identity: Vec<Value> = self.identity.iter().map(|column| value_at(batch.column(*column), row)).collect();
+            let identity: Vec<Value> =
+                self.identity.iter().map(|column| value_at(batch.column(*column), row)).collect();
             (Arc::clone(&candidate.key), self.finding(candidate, &identity, output, keys))
         };
         passing.iter().zip(found).enumerate().map(finding).collect()
@@ -256,7 +260,7 @@ impl OverRange {
             }
         }
         let mut kept: Vec<_> = best.into_values().collect();
-        kept.sort_by(|(_, a), (_, b)| (a.last_event_time, a.finding_id).cmp(&(b.last_event_time, b.finding_id)));
+        kept.sort_by_key(|(_, finding)| (finding.last_event_time, finding.finding_id));
         kept
     }
 
@@ -355,7 +359,9 @@ impl StatefulOperator for OverRange {
             waiting.push((key, due));
             if candidates.len() >= CHUNK {
                 self.settle(&std::mem::take(&mut candidates), found);
-                std::mem::take(&mut waiting).iter().for_each(|(key, due)| self.after_settling(key, watermark, *due, found));
+                std::mem::take(&mut waiting)
+                    .iter()
+                    .for_each(|(key, due)| self.after_settling(key, watermark, *due, found));
             }
         }
         self.settle(&candidates, found);
@@ -369,7 +375,13 @@ impl StatefulOperator for OverRange {
 
 impl KeyState {
     /// The aggregates of the rows at `places`, in order.
-    fn look(&mut self, key: &Arc<[u8]>, aggregates: &[Aggregate], places: std::ops::Range<usize>, preview: bool) -> Vec<Candidate> {
+    fn look(
+        &mut self,
+        key: &Arc<[u8]>,
+        aggregates: &[Aggregate],
+        places: std::ops::Range<usize>,
+        preview: bool,
+    ) -> Vec<Candidate> {
         let cursors = if preview { &mut self.previews } else { &mut self.cursors };
         let mut candidates = Vec::with_capacity(places.len());
         for place in places {
@@ -399,7 +411,8 @@ impl KeyState {
         } else {
             (low..high, high..high)
         };
-        let others = first.chain(last).filter(|index| *index != candidate.place).map(|index| &self.entries[index].record);
+        let others =
+            first.chain(last).filter(|index| *index != candidate.place).map(|index| &self.entries[index].record);
         let own = &self.entries[candidate.place].record;
         let evidence: Vec<Evidence> = others.chain([own]).map(Evidence::from).collect();
         let earliest = evidence.iter().map(|e| e.event_time).min().unwrap_or(own.time);
@@ -444,4 +457,3 @@ fn enough(aggregates: &[Aggregate], early: Early) -> Option<usize> {
     let only = matches!(aggregates, [one] if one.frame.1 == 1);
     (only && early == Early::FirstSeen).then_some(1)
 }
-

@@ -44,7 +44,12 @@ impl Post {
     ///
     /// # Errors
     /// If an expression does not fit, which planning rules out.
-    pub fn new(plan: &DetectorPlan, fields: Vec<Field>, keys: &[(String, Expr)], aggregates: &[Aggregate]) -> Result<Self> {
+    pub fn new(
+        plan: &DetectorPlan,
+        fields: Vec<Field>,
+        keys: &[(String, Expr)],
+        aggregates: &[Aggregate],
+    ) -> Result<Self> {
         let count = |index: usize| Field::new(aggregate_column(index), DataType::Int64, false);
         let counts: Vec<Field> = (0..aggregates.len()).map(count).collect();
         let counts_schema = schema(counts.clone());
@@ -55,7 +60,8 @@ impl Post {
         };
         let (counting, rest): (Vec<&Expr>, Vec<&Expr>) = plan.having.iter().partition(of_counts);
         let named = |list: &[(String, Expr)]| {
-            let compiled = list.iter().map(|(name, expr)| Ok((name.as_str().into(), Expression::compile(expr, &fields)?)));
+            let compiled =
+                list.iter().map(|(name, expr)| Ok((name.as_str().into(), Expression::compile(expr, &fields)?)));
             compiled.collect::<Result<Vec<_>>>()
         };
         Ok(Self {
@@ -114,16 +120,16 @@ pub fn early(having: &[Expr], aggregates: &[Aggregate]) -> Early {
     if having.iter().any(|expr| is_first_seen(expr, aggregates)) {
         return Early::FirstSeen;
     }
-    if having.iter().all(|expr| lasting(expr)) { Early::Lasting } else { Early::No }
+    if having.iter().all(lasting) { Early::Lasting } else { Early::No }
 }
 
 /// Whether `expr` asks that nothing came before, within a range that ends before the row itself.
 fn is_first_seen(expr: &Expr, aggregates: &[Aggregate]) -> bool {
     let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = expr else { return false };
     let (Some(index), Some(0)) = (aggregate_index(left), literal(right)) else { return false };
-    aggregates.get(index).is_some_and(|a| {
-        a.kind == AggregateKind::Count && a.argument.is_none() && a.filter.is_none() && a.frame.1 > 0
-    })
+    aggregates
+        .get(index)
+        .is_some_and(|a| a.kind == AggregateKind::Count && a.argument.is_none() && a.filter.is_none() && a.frame.1 > 0)
 }
 
 /// Whether `expr`, once true for a row, stays true whatever records are added: it sets lower bounds on counts, or does

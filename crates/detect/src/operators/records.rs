@@ -24,7 +24,13 @@ impl Records {
         let row = row as usize;
         let (partition, offset, index) = self.places[row];
         let event_id = if self.event_ids.is_null(row) { "" } else { self.event_ids.value(row) };
-        Record { time, event_id: event_id.into(), partition: Arc::clone(&self.partitions[partition as usize]), offset, index }
+        Record {
+            time,
+            event_id: event_id.into(),
+            partition: Arc::clone(&self.partitions[partition as usize]),
+            offset,
+            index,
+        }
     }
 }
 
@@ -44,11 +50,7 @@ impl From<&Record> for Evidence {
     fn from(record: &Record) -> Self {
         Self {
             event_id: record.event_id.to_string(),
-            position: Position {
-                partition: Arc::clone(&record.partition),
-                offset: record.offset,
-                index: record.index,
-            },
+            position: Position { partition: Arc::clone(&record.partition), offset: record.offset, index: record.index },
             event_time: record.time,
         }
     }
@@ -66,7 +68,9 @@ impl Ends {
     #[must_use]
     pub fn wants(&self, time: i64) -> bool {
         let full = self.first.len() == EVIDENCE_RECORDS;
-        !full || self.first.last().is_some_and(|r| time <= r.time) || self.last.first().is_none_or(|r| time >= r.time)
+        !full
+            || self.first.last().is_some_and(|r| time <= r.time)
+            || self.last.first().is_none_or(|r| time >= r.time)
             || self.last.len() < EVIDENCE_RECORDS
     }
 

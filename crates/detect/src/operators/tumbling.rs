@@ -22,6 +22,8 @@ use crate::plan::functions::window_start;
 use crate::plan::{Aggregate, AggregateKind, Operator, WINDOW_COLUMN, key_column};
 use crate::value::{Subject, finding_id};
 
+/// Whether a group has fired, and how many rows it has: the least go first.
+type Rank = (bool, u64);
 type Groups = HashMap<Box<[u8]>, Group, ahash::RandomState>;
 
 /// Tumbling windows of one detector in one shard.
@@ -94,7 +96,8 @@ impl Tumbling {
         if groups.is_empty() {
             return Vec::new();
         }
-        let count = |index: usize| groups.iter().map(|(_, _, group)| group.count(index, &self.aggregates[index])).collect();
+        let count =
+            |index: usize| groups.iter().map(|(_, _, group)| group.count(index, &self.aggregates[index])).collect();
         let counts: Vec<Vec<i64>> = (0..self.aggregates.len()).map(count).collect();
         let promising = self.post.promising(&counts, groups.len());
         if promising.is_empty() {
@@ -127,13 +130,7 @@ impl Tumbling {
         self.keys.convert_rows(rows).expect("the bytes were made by a converter of the same types")
     }
 
-    fn finding(
-        &self,
-        start: i64,
-        group: &Group,
-        row: Vec<(Arc<str>, Value)>,
-        keys: Vec<(Arc<str>, Value)>,
-    ) -> Finding {
+    fn finding(&self, start: i64, group: &Group, row: Vec<(Arc<str>, Value)>, keys: Vec<(Arc<str>, Value)>) -> Finding {
         let key_values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).collect();
         let (first_event_time, last_event_time) = group.ends.times();
         Finding {
@@ -159,7 +156,7 @@ impl Tumbling {
             let start = *start;
             groups.iter().map(|(key, g)| ((g.fired, g.rows), start, key.clone())).collect::<Vec<_>>()
         };
-        let mut idle: Vec<((bool, u64), i64, Box<[u8]>)> = self.windows.iter().flat_map(idle).collect();
+        let mut idle: Vec<(Rank, i64, Box<[u8]>)> = self.windows.iter().flat_map(idle).collect();
         let out = (KEYS / 10).max(1).min(idle.len());
         if out < idle.len() {
             idle.select_nth_unstable(out);

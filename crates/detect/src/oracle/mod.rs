@@ -38,7 +38,12 @@ pub struct OracleFinding {
 ///
 /// # Errors
 /// If DataFusion cannot run the plan.
-pub async fn findings(detector: &Detector, stream: &Stream, processed: &RecordBatch, accepted: &[bool]) -> Result<Vec<OracleFinding>> {
+pub async fn findings(
+    detector: &Detector,
+    stream: &Stream,
+    processed: &RecordBatch,
+    accepted: &[bool],
+) -> Result<Vec<OracleFinding>> {
     let records = if detector.stateful() {
         let accepted = arrow::compute::filter_record_batch(processed, &BooleanArray::from(accepted.to_vec()))?;
         without_copies(detector, stream, &accepted).await?
@@ -78,7 +83,11 @@ async fn without_copies(detector: &Detector, stream: &Stream, accepted: &RecordB
 
 fn rows_of(batch: &RecordBatch) -> Vec<usize> {
     let rows = batch.column_by_name(carry::ROW).expect("the plan carries it");
-    rows.as_primitive::<Int64Type>().values().iter().map(|row| usize::try_from(*row).expect("it is a row number")).collect()
+    rows.as_primitive::<Int64Type>()
+        .values()
+        .iter()
+        .map(|row| usize::try_from(*row).expect("it is a row number"))
+        .collect()
 }
 
 fn identity(stream: &Stream, records: &RecordBatch, row: usize) -> Vec<Value> {
@@ -110,7 +119,8 @@ fn named(detector: &Detector, stream: &Stream, records: &RecordBatch, batch: &Re
         return Ok((0..batch.num_rows()).map(finding).collect());
     }
     let keys = keys(detector, records)?;
-    let times = records.column_by_name("event_time").expect("every stream has it").as_primitive::<TimestampMicrosecondType>();
+    let times =
+        records.column_by_name("event_time").expect("every stream has it").as_primitive::<TimestampMicrosecondType>();
     let ids = records.column_by_name("event_id").expect("every stream has it").clone();
     let reach = detector.plan.operator.aggregates().iter().map(|a| a.frame.0).max();
     let first_seen = early(&detector.plan.having, detector.plan.operator.aggregates()) == Early::FirstSeen;

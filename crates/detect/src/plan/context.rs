@@ -28,7 +28,8 @@ impl PlanningContext {
     #[must_use]
     pub fn new(streams: &[Stream]) -> Self {
         let table = |stream: &Stream| {
-            let source = datafusion::logical_expr::logical_plan::builder::LogicalTableSource::new(Arc::new(stream.schema()));
+            let source =
+                datafusion::logical_expr::logical_plan::builder::LogicalTableSource::new(Arc::new(stream.schema()));
             (stream.name.clone(), Arc::new(source) as Arc<dyn TableSource>)
         };
         let mut scalar = HashMap::new();

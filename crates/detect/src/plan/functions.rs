@@ -218,4 +218,3 @@ impl TypeOf for Expr {
         datafusion::logical_expr::ExprSchemable::get_type(self, schema)
     }
 }
-

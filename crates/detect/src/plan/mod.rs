@@ -182,7 +182,8 @@ impl Planner {
     }
 
     fn logical(&self, query: &Query) -> Result<LogicalPlan> {
-        let options = ParserOptions { collect_spans: true, map_string_types_to_utf8view: false, ..ParserOptions::default() };
+        let options =
+            ParserOptions { collect_spans: true, map_string_types_to_utf8view: false, ..ParserOptions::default() };
         let planner = SqlToRel::new_with_options(&self.context, options);
         let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(with_window_ends(query))))?;
         let plan = self.analyzer.execute_and_check(plan, &self.options, |_, _| {})?;
@@ -267,9 +268,9 @@ impl Operator {
             lift(&expr, stream).map(Some)
         };
         let mut lift_all = |aggregates: Vec<Aggregate>| -> Result<Vec<Aggregate>> {
-            let lifted = aggregates.into_iter().map(|a| {
-                Ok(Aggregate { argument: lift_one(a.argument)?, filter: lift_one(a.filter)?, ..a })
-            });
+            let lifted = aggregates
+                .into_iter()
+                .map(|a| Ok(Aggregate { argument: lift_one(a.argument)?, filter: lift_one(a.filter)?, ..a }));
             lifted.collect()
         };
         Ok(match self {

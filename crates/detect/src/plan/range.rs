@@ -2,7 +2,9 @@
 
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
-use datafusion::logical_expr::{Expr, LogicalPlan, Window, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition};
+use datafusion::logical_expr::{
+    Expr, LogicalPlan, Window, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition,
+};
 
 use super::flatten::{Flat, flatten, inline};
 use super::functions::interval_micros;
@@ -26,7 +28,8 @@ pub(super) fn plan(
 ) -> Result<DetectorPlan, PlanProblem> {
     let ranges = resolve(node)?;
     let schema = above.base.schema();
-    let inline_all = |exprs: &[Expr]| exprs.iter().map(|e| inline(e, schema, &ranges.meanings)).collect::<Result<Vec<_>>>();
+    let inline_all =
+        |exprs: &[Expr]| exprs.iter().map(|e| inline(e, schema, &ranges.meanings)).collect::<Result<Vec<_>>>();
     let flat = Flat { base: above.base, predicates: Vec::new(), outputs: inline_all(&above.outputs)? };
     let having = inline_all(&above.predicates)?;
     let keys = window::named(ranges.partition);
@@ -113,7 +116,11 @@ fn bound(bound: &WindowFrameBound) -> Result<i64, PlanProblem> {
     match bound {
         WindowFrameBound::CurrentRow => Ok(0),
         WindowFrameBound::Preceding(value) if !value.is_null() => Ok(match value {
-            ScalarValue::IntervalMonthDayNano(Some(interval)) if interval.nanoseconds == 0 && interval.days == 0 && interval.months == 0 => 0,
+            ScalarValue::IntervalMonthDayNano(Some(interval))
+                if interval.nanoseconds == 0 && interval.days == 0 && interval.months == 0 =>
+            {
+                0
+            }
             other => interval_micros(other)?,
         }),
         _ => Err(PlanProblem::form(

@@ -7,8 +7,8 @@ use super::flatten::{Flat, flatten, inline};
 use super::functions::{TUMBLE, interval_micros};
 use super::range::is_event_time;
 use super::{
-    Aggregate, AggregateKind, DetectorPlan, Operator, Parts, PlanProblem, Planner, WINDOW_COLUMN, aggregate_column, key_column,
-    own_column,
+    Aggregate, AggregateKind, DetectorPlan, Operator, Parts, PlanProblem, Planner, WINDOW_COLUMN, aggregate_column,
+    key_column, own_column,
 };
 
 /// Plans a detector whose topmost operator is an aggregate node.

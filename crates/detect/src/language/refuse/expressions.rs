@@ -348,25 +348,25 @@ fn is_plain(expr: &Expr) -> bool {
     matches!(
         expr,
         Expr::Identifier(_)
-        | Expr::CompoundIdentifier(_)
-        | Expr::IsFalse(_)
-        | Expr::IsNotFalse(_)
-        | Expr::IsTrue(_)
-        | Expr::IsNotTrue(_)
-        | Expr::IsNull(_)
-        | Expr::IsNotNull(_)
-        | Expr::IsUnknown(_)
-        | Expr::IsNotUnknown(_)
-        | Expr::InList { .. }
-        | Expr::Between { .. }
-        | Expr::Nested(_)
-        | Expr::Case { .. }
-        | Expr::Position { .. }
-        | Expr::Trim { .. }
-        | Expr::Extract { .. }
-        | Expr::Array(_)
-        | Expr::Like { any: false, .. }
-        | Expr::ILike { any: false, .. }
-        | Expr::UnaryOp { op: UnaryOperator::Not | UnaryOperator::Minus | UnaryOperator::Plus, .. }
+            | Expr::CompoundIdentifier(_)
+            | Expr::IsFalse(_)
+            | Expr::IsNotFalse(_)
+            | Expr::IsTrue(_)
+            | Expr::IsNotTrue(_)
+            | Expr::IsNull(_)
+            | Expr::IsNotNull(_)
+            | Expr::IsUnknown(_)
+            | Expr::IsNotUnknown(_)
+            | Expr::InList { .. }
+            | Expr::Between { .. }
+            | Expr::Nested(_)
+            | Expr::Case { .. }
+            | Expr::Position { .. }
+            | Expr::Trim { .. }
+            | Expr::Extract { .. }
+            | Expr::Array(_)
+            | Expr::Like { any: false, .. }
+            | Expr::ILike { any: false, .. }
+            | Expr::UnaryOp { op: UnaryOperator::Not | UnaryOperator::Minus | UnaryOperator::Plus, .. }
     )
 }
