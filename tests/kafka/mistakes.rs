@@ -55,5 +55,6 @@ fn a_missing_topic_is_said_and_waited_for() {
     scene.flush();
     let found = findings.read_until(Duration::from_secs(30), |lines| !lines.is_empty());
     assert!(found, "the record in the topic that came later is not found");
+    second.await_saying("topic `missing` is there now", TOLD_WITHIN);
     assert!(second.terminate().success());
 }

@@ -47,6 +47,31 @@ fn an_outage_loses_nothing() {
     println!("{RECORDS} records, {} findings: {} came twice", findings.lines.len(), findings.lines.len() - RECORDS);
 }
 
+#[test]
+fn a_program_that_ends_without_its_broker_loses_nothing() {
+    let Some(broker) = Broker::alone() else { return };
+    let scene = Scene::new(&broker, "ending", 1);
+    let mut findings = scene.findings();
+    let mut first = scene.program(STOPPED, &[]);
+    first.await_ready();
+    for number in 0..RECORDS {
+        scene.send(0, Some(stop_logging(&id(number), waiting::now()).as_bytes()));
+    }
+    scene.flush();
+    // Killed with records taken in, and findings on their way.
+    broker.kafka("kill", &["0"]);
+    first.await_saying("no Kafka broker answers", Duration::from_secs(20));
+    let ended = first.terminate();
+    println!("ended without its broker: {ended}; it said\n{}", first.said());
+    broker.kafka("up", &["0"]);
+    let mut second = scene.program(STOPPED, &[]);
+    second.await_ready();
+    let ids = |lines: &[Line]| lines.iter().map(|line| line.text("/row/event_id").to_owned()).collect::<HashSet<_>>();
+    let all = findings.read_until(Duration::from_secs(40), |lines| ids(lines).len() == RECORDS);
+    assert!(all, "{} of {RECORDS} are found", ids(&findings.lines).len());
+    assert!(second.terminate().success(), "{}", second.said());
+}
+
 fn id(number: usize) -> String {
     format!("outage-{number}")
 }

@@ -1,6 +1,6 @@
 //! Windows close though nothing comes: neither a silent partition nor silence everywhere holds them open.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::thread;
 use std::time::Duration;
 
@@ -47,6 +47,9 @@ fn silence_closes_windows() {
     let all_final = findings.read_until(Duration::from_secs(20), |lines| counted(lines) >= sent);
     println!("the last window was final {} ms after the last record", (waiting::now() - stopped) / 1000);
     assert_eq!(program.count("watchfire_records_late_total"), 0);
+    let distinct = findings.lines.iter().map(|line| line.text("/finding_id")).collect::<HashSet<_>>().len() as u64;
+    let delivered = || program.count("watchfire_findings_delivered_total");
+    assert!(waiting::until(Duration::from_secs(5), || delivered() == distinct), "{} of {distinct}", delivered());
     assert!(program.terminate().success());
     findings.read_to_end();
     assert!(

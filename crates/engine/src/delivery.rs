@@ -41,7 +41,9 @@ struct Unacknowledged {
     sequence: u64,
     positions: Vec<(Arc<Partition>, i64)>,
     bytes: usize,
-    /// Broker timestamps of the findings among them.
+    /// Findings among them that are told for the first time.
+    first_told: u64,
+    /// Broker timestamps of those that a record's arrival caused.
     caused_at: Vec<i64>,
 }
 
@@ -192,6 +194,7 @@ impl Delivery {
             sequence: worker.sequence,
             positions: worker.positions,
             bytes: worker.bytes,
+            first_told: found.iter().filter(|finding| finding.revision == 1).count() as u64,
             caused_at: found.iter().filter(|finding| tells_at_once(finding)).map(|f| f.caused_at).collect(),
         });
         Ok(())
@@ -259,7 +262,7 @@ impl Delivery {
             for caused_at in &done.caused_at {
                 self.metrics.latency(u64::try_from(now.saturating_sub(*caused_at)).unwrap_or(0));
             }
-            self.metrics.delivered.fetch_add(done.caused_at.len() as u64, Relaxed);
+            self.metrics.delivered.fetch_add(done.first_told, Relaxed);
             freed += done.bytes;
             let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
             progress.done.extend(done.positions);

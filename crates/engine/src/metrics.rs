@@ -62,7 +62,7 @@ pub struct Metrics {
     pub lag: AtomicI64,
     /// Partitions at hand.
     pub partitions: AtomicU64,
-    /// Findings that their sinks have acknowledged.
+    /// Findings that their sinks have acknowledged, each counted once, whatever further lines it has.
     pub delivered: AtomicU64,
     /// Findings told again that had been told: copies of a record.
     pub repeated: AtomicU64,

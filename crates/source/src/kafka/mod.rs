@@ -228,6 +228,7 @@ impl KafkaSource {
     fn look_for_topics(&mut self) {
         let Some(consumer) = self.consumer.as_ref().filter(|_| self.health.is_up()) else { return };
         let notices = self.known_topics.look(consumer, self.clock.now());
+        self.known_topics.absent().for_each(|topic| self.first_sight.absent(topic));
         self.events.extend(notices.into_iter().map(Event::Notice));
     }
 }

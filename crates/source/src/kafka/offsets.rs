@@ -86,6 +86,11 @@ impl FirstSight {
         self.counts.get(topic).copied()
     }
 
+    /// The topic is not there yet: all its partitions will be new, and are read from their beginning.
+    pub(super) fn absent(&mut self, topic: &str) {
+        self.counts.entry(topic.to_string()).or_insert(0);
+    }
+
     fn look(&mut self, consumer: &BaseConsumer<Context>, topic: &str) -> KafkaResult<()> {
         if self.counts.contains_key(topic) {
             return Ok(());

@@ -50,7 +50,7 @@ impl Topics {
             Ok(count) => {
                 counts.insert(topic.clone(), count);
                 if *told {
-                    notices.push(format!("topic `{topic}` is there now, with {count} partitions"));
+                    notices.push(is_there_now(topic, count));
                 }
                 false
             }
@@ -59,12 +59,19 @@ impl Topics {
         notices
     }
 
+    /// Those that were looked for and are not there.
+    pub(super) fn absent(&self) -> impl Iterator<Item = &str> {
+        self.missing.iter().filter(|(_, told)| *told).map(|(topic, _)| topic.as_str())
+    }
+
     /// Counts again after the assignment changed to `ours` partitions.
     pub(super) fn recount(&mut self, consumer: &BaseConsumer<Context>, ours: usize, group: &str) -> Vec<String> {
         let mut notices = Vec::new();
         for (topic, count) in &mut self.counts {
             let Ok(now) = partition_count(consumer, topic) else { continue };
-            if now > *count {
+            if *count == 0 && now > 0 {
+                notices.push(is_there_now(topic, now));
+            } else if now > *count {
                 notices.push(format!(
                     "topic `{topic}` has {now} partitions now; the {} new ones are read from their beginning",
                     now - *count
@@ -92,4 +99,8 @@ impl Topics {
         self.missing.retain(|(name, _)| name != topic);
         self.counts.entry(topic.to_string()).or_insert(count);
     }
+}
+
+fn is_there_now(topic: &str, partitions: usize) -> String {
+    format!("topic `{topic}` is there now, with {partitions} partitions")
 }

@@ -1,0 +1,66 @@
+//! The program as a user starts it: what it prints and how it ends.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn watchfire(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_watchfire")).args(arguments).env("NO_COLOR", "1").output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn one_record_gets_a_verdict() {
+    let record =
+        r#"{"eventTime":"2026-01-01T00:00:00Z","eventName":"StopLogging","eventSource":"cloudtrail.amazonaws.com"}"#;
+    let output = watchfire(&["run", "-e", record]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("audit-logging-disabled"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn a_setting_that_is_not_there_is_refused_with_the_nearest() {
+    let output = watchfire(&["config", "show", "--set", "streams.cloudtrail.latenes=30s"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("lateness"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_wrong_rule_is_shown_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wrong.sql");
+    let rule = "/*\ntitle = \"t\"\nseverity = \"low\"\nabout = \"a\"\n*/\nSELECT event_time FROM cloudtrail WHERE event_nmae = 'X'\n";
+    std::fs::write(&file, rule).unwrap();
+    let output = watchfire(&["rules", "check", path(&file)]);
+    let shown = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{shown}");
+    assert!(shown.contains("wrong.sql:6:41") && shown.contains("event_name"), "{shown}");
+}
+
+#[test]
+fn a_file_goes_in_and_findings_come_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, findings) = (folder.path().join("in.jsonl"), folder.path().join("out.jsonl"));
+    let record = |id: u8, name: &str| {
+        format!("{{\"eventTime\":\"2026-01-01T00:00:0{id}Z\",\"eventID\":\"{id}\",\"eventName\":\"{name}\"}}\n")
+    };
+    std::fs::write(&input, record(1, "StopLogging") + &record(2, "DescribeTrails") + "{\"broken\":\n").unwrap();
+    let output = watchfire(&["run", "--input", path(&input), "--stream", "cloudtrail", "--findings", path(&findings)]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let found = std::fs::read_to_string(&findings).unwrap();
+    assert_eq!(found.lines().count(), 1, "{found}");
+    assert!(found.contains("\"state\":\"final\"") && found.contains("\"event_id\":\"1\""), "{found}");
+    assert!(
+        text(&output.stderr).contains("3 consumed = 2 processed + 1 rejected + 0 skipped"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
