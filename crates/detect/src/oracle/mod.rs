@@ -11,6 +11,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use datafusion::common::Result;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use watchfire_record::{ColumnRequest, ColumnSource, FindingId, Stream, Value, json};
 
@@ -58,9 +59,15 @@ pub async fn findings(
     Ok(one_an_id(findings))
 }
 
+/// Runs a plan as it stands: without the optimizer's rules, one of which cannot take a window's expression under two
+/// names (`push_down_filter` of DataFusion 55).
 async fn run(plan: datafusion::logical_expr::LogicalPlan) -> Result<Vec<RecordBatch>> {
-    let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
-    context.execute_logical_plan(plan).await?.collect().await
+    let state = SessionStateBuilder::new()
+        .with_config(SessionConfig::new().with_target_partitions(1))
+        .with_default_features()
+        .with_optimizer_rules(Vec::new())
+        .build();
+    SessionContext::new_with_state(state).execute_logical_plan(plan).await?.collect().await
 }
 
 /// The records without those that are copies of one that passed the WHERE before them.
