@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
-use datafusion::common::Result;
+use datafusion_common::Result;
 use watchfire_record::{
     Batch, Column, ColumnRequest, DetectorInfo, Evidence, Finding, Row, State, Value, interner::NULL_ID,
 };

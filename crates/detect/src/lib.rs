@@ -11,6 +11,7 @@ pub mod judge;
 pub mod language;
 pub mod matcher;
 pub mod operators;
+#[cfg(feature = "oracle")]
 pub mod oracle;
 pub mod plan;
 pub mod shard;

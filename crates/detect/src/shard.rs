@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::common::Result;
+use datafusion_common::Result;
 use watchfire_record::Finding;
 
 use crate::detector::StreamDetectors;

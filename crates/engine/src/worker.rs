@@ -7,7 +7,7 @@ use watchfire_decode::Decoder;
 use watchfire_detect::identities::SecretHasher;
 use watchfire_detect::{Identities, Judge, Judgement, StreamDetectors, shard};
 use watchfire_record::batch::flags;
-use watchfire_record::{Batch, Finding, RawBatch};
+use watchfire_record::{Batch, Finding, RawBatch, spare};
 
 use crate::error::EngineError;
 use crate::job::{self, Job, ShardInput, Work, WorkerOutcome};
@@ -138,6 +138,7 @@ impl Worker {
 }
 
 fn outcome(sequence: u64, stream: usize, bytes: usize, batch: Batch, found: Vec<Finding>) -> WorkerOutcome {
+    spare::give(batch.text);
     WorkerOutcome {
         sequence,
         found,

@@ -13,6 +13,7 @@ pub mod json;
 pub mod limits;
 pub mod position;
 pub mod raw;
+pub mod spare;
 pub mod stream;
 pub mod time;
 

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
-use datafusion::sql::sqlparser::ast::{
+use datafusion_sql::sqlparser::ast::helpers::attached_token::AttachedToken;
+use datafusion_sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
     FunctionArguments, GroupByExpr, Ident, Interval, NamedWindowDefinition, ObjectName, OrderByExpr, OrderByOptions,
     Query, Select, SelectItem, SetExpr, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut, WindowFrame,
@@ -113,7 +113,7 @@ impl VisitorMut for Inline {
 
 /// Whether an expression has an aggregate, or a function over a range, in it.
 fn has_aggregate(expr: &Expr) -> bool {
-    let found = datafusion::sql::sqlparser::ast::visit_expressions(expr, |expr| match expr {
+    let found = datafusion_sql::sqlparser::ast::visit_expressions(expr, |expr| match expr {
         Expr::Function(function) if function.over.is_some() || is_call_of(function, "count") => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     });

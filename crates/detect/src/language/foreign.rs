@@ -1,6 +1,6 @@
 //! Forms of other streaming engines, told by their tokens, since they cannot all be parsed.
 
-use datafusion::sql::sqlparser::tokenizer::Token;
+use datafusion_sql::sqlparser::tokenizer::Token;
 
 use super::codes;
 use super::diagnostic::Diagnostic;

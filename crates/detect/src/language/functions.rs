@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn allowed_functions_are_there_and_no_record_can_change_their_meaning() {
         use datafusion::execution::SessionStateDefaults;
-        use datafusion::logical_expr::Volatility;
+        use datafusion_expr::Volatility;
         let ours = ["first_seen", "tumble", "window_end"];
         let functions = SessionStateDefaults::default_scalar_functions();
         for scalar in SCALARS.iter().filter(|scalar| !ours.contains(&scalar.name)) {
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn every_volatile_function_of_the_planner_is_refused_by_name() {
         use datafusion::execution::SessionStateDefaults;
-        use datafusion::logical_expr::Volatility;
+        use datafusion_expr::Volatility;
         for function in SessionStateDefaults::default_scalar_functions() {
             if function.signature().volatility != Volatility::Immutable {
                 assert_eq!(refused(function.name()), Some(Refused::Volatile), "{}", function.name());

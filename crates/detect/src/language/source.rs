@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use datafusion::sql::sqlparser::ast::{Expr, Spanned};
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
+use datafusion_sql::sqlparser::ast::{Expr, Spanned};
+use datafusion_sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion_sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
 /// A token that is no blank and no comment.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! The parser's messages as words that a person can act on.
 
-use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token};
+use datafusion_sql::sqlparser::tokenizer::{Location, Span, Token};
 
 use super::codes;
 use super::diagnostic::Diagnostic;

@@ -1,8 +1,6 @@
 //! OVER clauses with the named windows they refer to put in.
 
-use datafusion::sql::sqlparser::ast::{
-    Function, Ident, NamedWindowDefinition, NamedWindowExpr, WindowSpec, WindowType,
-};
+use datafusion_sql::sqlparser::ast::{Function, Ident, NamedWindowDefinition, NamedWindowExpr, WindowSpec, WindowType};
 
 /// Why a named window cannot be put in.
 #[derive(Debug, Clone, PartialEq, Eq)]

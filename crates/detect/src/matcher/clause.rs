@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use arrow::datatypes::Field;
-use datafusion::common::Result;
-use datafusion::logical_expr::{BinaryExpr, Expr, Like, Operator};
+use datafusion_common::Result;
+use datafusion_expr::{BinaryExpr, Expr, Like, Operator};
 use watchfire_record::{Batch, ColumnRequest, ColumnType};
 
 use super::atom::{Atom, View};

@@ -12,8 +12,8 @@ mod columns;
 
 use std::collections::HashMap;
 
-use datafusion::common::Result;
-use datafusion::logical_expr::Expr;
+use datafusion_common::Result;
+use datafusion_expr::Expr;
 use watchfire_record::{Batch, ColumnRequest};
 
 use atom::{Atom, View, value_index};

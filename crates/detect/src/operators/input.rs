@@ -2,7 +2,7 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::row::{RowConverter, Rows, SortField};
-use datafusion::common::Result;
+use datafusion_common::Result;
 use watchfire_record::{Batch, ColumnRequest, Stream};
 
 use super::records::Records;

@@ -8,7 +8,7 @@ use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use arrow::row::RowConverter;
-use datafusion::common::Result;
+use datafusion_common::Result;
 use watchfire_record::limits::{BUFFERED_ROWS, DISTINCT_VALUES, EVIDENCE_RECORDS, KEYS};
 use watchfire_record::{DetectorInfo, Evidence, Finding, FindingId, State, Stream, Value};
 

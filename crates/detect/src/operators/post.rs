@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, SchemaRef};
-use datafusion::common::{Result, ScalarValue};
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
+use datafusion_common::{Result, ScalarValue};
+use datafusion_expr::{BinaryExpr, Expr, Operator};
 use watchfire_record::Value;
 
 use crate::expression::{Conjunction, Expression, record_batch, schema};

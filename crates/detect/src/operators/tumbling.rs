@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, TimestampMicrosecondArray};
 use arrow::datatypes::Field;
 use arrow::row::RowConverter;
-use datafusion::common::Result;
-use datafusion::logical_expr::Expr;
+use datafusion_common::Result;
+use datafusion_expr::Expr;
 use watchfire_record::limits::{DISTINCT_VALUES, KEYS};
 use watchfire_record::{ColumnType, DetectorInfo, Finding, State, Value};
 

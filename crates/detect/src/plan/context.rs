@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use datafusion::common::{Result, TableReference, plan_err};
-use datafusion::config::ConfigOptions;
-use datafusion::execution::SessionStateDefaults;
-use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner};
-use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
+use datafusion_common::config::ConfigOptions;
+use datafusion_common::{Result, TableReference, plan_err};
+use datafusion_expr::planner::{ContextProvider, ExprPlanner};
+use datafusion_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
 use watchfire_record::Stream;
 
 use super::functions;
@@ -18,7 +17,6 @@ pub struct PlanningContext {
     tables: HashMap<String, Arc<dyn TableSource>>,
     scalar: HashMap<String, Arc<ScalarUDF>>,
     aggregate: HashMap<String, Arc<AggregateUDF>>,
-    window: HashMap<String, Arc<WindowUDF>>,
     planners: Vec<Arc<dyn ExprPlanner>>,
     options: ConfigOptions,
 }
@@ -28,30 +26,41 @@ impl PlanningContext {
     #[must_use]
     pub fn new(streams: &[Stream]) -> Self {
         let table = |stream: &Stream| {
-            let source =
-                datafusion::logical_expr::logical_plan::builder::LogicalTableSource::new(Arc::new(stream.schema()));
+            let source = datafusion_expr::logical_plan::builder::LogicalTableSource::new(Arc::new(stream.schema()));
             (stream.name.clone(), Arc::new(source) as Arc<dyn TableSource>)
         };
         let mut scalar = HashMap::new();
-        for function in SessionStateDefaults::default_scalar_functions().into_iter().chain(functions::all()) {
+        let all = datafusion_functions::all_default_functions();
+        let all = all.into_iter().chain(datafusion_functions_nested::all_default_nested_functions());
+        for function in all.chain(functions::all()) {
             for alias in function.aliases() {
                 scalar.insert(alias.clone(), Arc::clone(&function));
             }
             scalar.insert(function.name().to_owned(), function);
         }
-        let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(functions::JsonPlanner::default())];
-        planners.extend(SessionStateDefaults::default_expr_planners());
-        let aggregates = SessionStateDefaults::default_aggregate_functions().into_iter();
-        let windows = SessionStateDefaults::default_window_functions().into_iter();
+        let aggregates = datafusion_functions_aggregate::all_default_aggregate_functions().into_iter();
         Self {
             tables: streams.iter().map(table).collect(),
             scalar,
             aggregate: aggregates.map(|f| (f.name().to_owned(), f)).collect(),
-            window: windows.map(|f| (f.name().to_owned(), f)).collect(),
-            planners,
+            planners: planners(),
             options: ConfigOptions::new(),
         }
     }
+}
+
+/// What operators and special forms of SQL become: ours first, then DataFusion's own.
+fn planners() -> Vec<Arc<dyn ExprPlanner>> {
+    vec![
+        Arc::new(functions::JsonPlanner::default()),
+        Arc::new(datafusion_functions::core::planner::CoreFunctionPlanner::default()),
+        Arc::new(datafusion_functions_nested::planner::NestedFunctionPlanner),
+        Arc::new(datafusion_functions_nested::planner::FieldAccessPlanner),
+        Arc::new(datafusion_functions::datetime::planner::DatetimeFunctionPlanner),
+        Arc::new(datafusion_functions::unicode::planner::UnicodeFunctionPlanner),
+        Arc::new(datafusion_functions_aggregate::planner::AggregateFunctionPlanner),
+        Arc::new(datafusion_functions_window::planner::WindowFunctionPlanner),
+    ]
 }
 
 impl ContextProvider for PlanningContext {
@@ -78,8 +87,9 @@ impl ContextProvider for PlanningContext {
         self.aggregate.get(name).cloned()
     }
 
-    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
-        self.window.get(name).cloned()
+    /// None: the only functions over a range are aggregates.
+    fn get_window_meta(&self, _: &str) -> Option<Arc<WindowUDF>> {
+        None
     }
 
     fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
@@ -103,6 +113,6 @@ impl ContextProvider for PlanningContext {
     }
 
     fn udwf_names(&self) -> Vec<String> {
-        self.window.keys().cloned().collect()
+        Vec::new()
     }
 }

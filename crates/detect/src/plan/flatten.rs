@@ -1,8 +1,8 @@
 //! A chain of filters and projections over one node, as one predicate and one list of expressions over that node.
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, Result};
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion_common::tree_node::{Transformed, TreeNode};
+use datafusion_common::{Column, DFSchema, Result};
+use datafusion_expr::{Expr, LogicalPlan};
 
 /// What a chain does to the rows of the node below it.
 pub struct Flat<'a> {
@@ -63,7 +63,7 @@ pub fn index_of(schema: &DFSchema, column: &Column) -> Result<usize> {
 
 /// Appends the operands of the ANDs at the top of `expr`.
 pub fn split_conjunction(expr: Expr, into: &mut Vec<Expr>) {
-    use datafusion::logical_expr::{BinaryExpr, Operator};
+    use datafusion_expr::{BinaryExpr, Operator};
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
             split_conjunction(*left, into);

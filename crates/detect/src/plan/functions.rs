@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, StringBuilder, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
-use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
-use datafusion::sql::sqlparser::ast::BinaryOperator;
+use datafusion_common::{DFSchema, Result, ScalarValue, plan_err};
+use datafusion_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion_sql::sqlparser::ast::BinaryOperator;
 use watchfire_record::json::{self, PathStep};
 
 /// Name of the function behind `->`.
@@ -215,6 +213,6 @@ trait TypeOf {
 
 impl TypeOf for Expr {
     fn get_type_of(&self, schema: &DFSchema) -> Result<DataType> {
-        datafusion::logical_expr::ExprSchemable::get_type(self, schema)
+        datafusion_expr::ExprSchemable::get_type(self, schema)
     }
 }

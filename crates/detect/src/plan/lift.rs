@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, Result, plan_err};
-use datafusion::logical_expr::Expr;
+use datafusion_common::tree_node::{Transformed, TreeNode};
+use datafusion_common::{Column, Result, plan_err};
+use datafusion_expr::Expr;
 use watchfire_record::{ColumnRequest, ColumnSource, ColumnType, Stream};
 
 use super::functions::{JSON_GET_TEXT, path_step};
@@ -62,7 +62,7 @@ impl Requests {
             }
             expr.apply_children(|child| {
                 pending.push(child);
-                Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
+                Ok(datafusion_common::tree_node::TreeNodeRecursion::Continue)
             })?;
         }
         Ok(())

@@ -11,15 +11,15 @@ mod window;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, Result};
-use datafusion::config::ConfigOptions;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Expr, LogicalPlan, TryCast};
-use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
-use datafusion::optimizer::{Analyzer, Optimizer, OptimizerContext};
-use datafusion::sql::planner::{ParserOptions, SqlToRel};
-use datafusion::sql::sqlparser::ast::{self, Query, Statement, visit_expressions_mut};
+use datafusion_common::config::ConfigOptions;
+use datafusion_common::tree_node::{Transformed, TreeNode};
+use datafusion_common::{Column, Result};
+use datafusion_expr::expr_rewriter::NamePreserver;
+use datafusion_expr::{Expr, LogicalPlan, TryCast};
+use datafusion_optimizer::simplify_expressions::SimplifyExpressions;
+use datafusion_optimizer::{Analyzer, Optimizer, OptimizerContext};
+use datafusion_sql::planner::{ParserOptions, SqlToRel};
+use datafusion_sql::sqlparser::ast::{self, Query, Statement, visit_expressions_mut};
 use watchfire_record::{ColumnRequest, Stream};
 
 pub use context::PlanningContext;
@@ -123,8 +123,8 @@ pub enum PlanProblem {
     },
 }
 
-impl From<datafusion::error::DataFusionError> for PlanProblem {
-    fn from(error: datafusion::error::DataFusionError) -> Self {
+impl From<datafusion_common::error::DataFusionError> for PlanProblem {
+    fn from(error: datafusion_common::error::DataFusionError) -> Self {
         Self::Planner(error.strip_backtrace())
     }
 }

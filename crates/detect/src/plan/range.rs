@@ -1,10 +1,8 @@
 //! Plans of sliding ranges: `agg(…) OVER (PARTITION BY … ORDER BY event_time RANGE …)`.
 
-use datafusion::common::{Result, ScalarValue};
-use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
-use datafusion::logical_expr::{
-    Expr, LogicalPlan, Window, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition,
-};
+use datafusion_common::{Result, ScalarValue};
+use datafusion_expr::expr::{WindowFunction, WindowFunctionParams};
+use datafusion_expr::{Expr, LogicalPlan, Window, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition};
 
 use super::flatten::{Flat, flatten, inline};
 use super::functions::interval_micros;

@@ -1,7 +1,7 @@
 //! Plans of tumbling windows: `GROUP BY tumble(event_time, …), keys`.
 
-use datafusion::common::Result;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion_common::Result;
+use datafusion_expr::{Expr, LogicalPlan};
 
 use super::flatten::{Flat, flatten, inline};
 use super::functions::{TUMBLE, interval_micros};
@@ -16,7 +16,7 @@ pub(super) fn plan(
     planner: &Planner,
     logical: &LogicalPlan,
     above: &Flat<'_>,
-    node: &datafusion::logical_expr::Aggregate,
+    node: &datafusion_expr::Aggregate,
 ) -> Result<DetectorPlan, PlanProblem> {
     let scan = flatten(&node.input)?;
     let input = node.input.schema();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use watchfire_record::limits::{BATCH_BYTES, BATCH_PAYLOADS};
 use watchfire_record::raw::PayloadKind;
-use watchfire_record::{Partition, Payload, RawBatch};
+use watchfire_record::{Partition, Payload, RawBatch, spare};
 
 use super::input::{Filled, Input};
 use crate::framing::{Block, Frame, Framer};
@@ -119,7 +119,8 @@ impl Reader {
         // Payloads may be empty, so that what comes next may start before the last one's end is passed.
         let end = frames.iter().map(|f| f.end).max().unwrap_or(0).max(done);
         self.target = if full { done.clamp(LEAST_BYTES, BATCH_BYTES) } else { BATCH_BYTES };
-        let tail = self.buffer[done..].to_vec();
+        let mut tail = spare::take();
+        tail.extend_from_slice(&self.buffer[done..]);
         let mut bytes = std::mem::replace(&mut self.buffer, tail);
         bytes.truncate(end);
         self.base = keep;

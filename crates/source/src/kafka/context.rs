@@ -62,6 +62,8 @@ pub(super) struct Happened {
     /// Errors with the client's words on them.
     pub(super) problems: VecDeque<(RDKafkaErrorCode, String)>,
     pub(super) statistics: Option<Statistics>,
+    /// Why the last connection failed: the client only logs it.
+    pub(super) failure: Option<String>,
     /// The client is being closed: partitions are given up at once.
     pub(super) closing: bool,
 }
@@ -79,6 +81,10 @@ impl Context {
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         tracing::debug!(?level, facility, message, "Kafka client");
+        if facility == "FAIL" {
+            let without_thread = message.split_once("]: ").map_or(message, |(_, text)| text);
+            self.happened().failure = Some(without_thread.to_string());
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -52,6 +52,11 @@ impl Health {
         self.state == State::Up
     }
 
+    /// Why a connection failed.
+    pub(super) fn failed(&mut self, reason: String) {
+        self.reason = reason;
+    }
+
     /// A problem that the client tells of; what a person should know.
     pub(super) fn problem(&mut self, code: Code, reason: &str) -> Option<String> {
         match code {

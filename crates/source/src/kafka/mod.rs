@@ -205,10 +205,13 @@ impl KafkaSource {
     /// Looks at what the client put aside.
     fn look(&mut self) -> Result<(), SourceError> {
         let Some(consumer) = &self.consumer else { return Ok(()) };
-        let (problems, statistics) = {
+        let (problems, statistics, failure) = {
             let mut happened = consumer.context().happened();
-            (std::mem::take(&mut happened.problems), happened.statistics.take())
+            (std::mem::take(&mut happened.problems), happened.statistics.take(), happened.failure.take())
         };
+        if let Some(reason) = failure {
+            self.health.failed(reason);
+        }
         let fatal = consumer.client().fatal_error().is_some();
         for (code, reason) in problems.iter().filter(|(code, _)| *code != Code::Fatal) {
             self.notice(|source| source.health.problem(*code, reason));

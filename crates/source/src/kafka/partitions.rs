@@ -7,7 +7,7 @@ use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 use watchfire_record::limits::{BATCH_BYTES, BATCH_PAYLOADS, RECORD_BYTES, REJECT_BYTES};
 use watchfire_record::raw::PayloadKind;
-use watchfire_record::{Clock, Partition, RawBatch};
+use watchfire_record::{Clock, Partition, RawBatch, spare};
 
 use super::context::Statistics;
 
@@ -209,6 +209,7 @@ impl Builders {
         self.now = now;
         if !builder.is_open() {
             builder.opened = now;
+            builder.batch.bytes = spare::take();
             builder.batch.bytes.reserve(builder.expected);
         }
         let timestamp = message.timestamp().to_millis().filter(|ms| *ms >= 0).map_or(now, |ms| ms.saturating_mul(1000));

@@ -1,6 +1,6 @@
 //! Calls: aggregates, functions over ranges, and functions of one row, each against a list.
 
-use datafusion::sql::sqlparser::ast::{
+use datafusion_sql::sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
     UnaryOperator, Value,
 };
@@ -73,7 +73,7 @@ impl Checker<'_> {
     }
 
     fn unknown_function(&mut self, function: &Function, name: &str, context: Context<'_>) {
-        let span = self.parsed.source.range(datafusion::sql::sqlparser::ast::Spanned::span(&function.name));
+        let span = self.parsed.source.range(datafusion_sql::sqlparser::ast::Spanned::span(&function.name));
         let span = span.unwrap_or_else(|| self.call_span(function, context));
         let error =
             self.error(codes::UNKNOWN_FUNCTION, span, format!("there is no function `{name}`")).label("unknown");

@@ -1,6 +1,6 @@
 //! Queries, clauses and tables: what a SELECT may be made of.
 
-use datafusion::sql::sqlparser::ast::{
+use datafusion_sql::sqlparser::ast::{
     Cte, Distinct, GroupByExpr, LimitClause, ObjectName, Query, Select, SelectFlavor, SelectItem, SetExpr, Spanned,
     TableAlias, TableFactor, WildcardAdditionalOptions, With,
 };

@@ -2,7 +2,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use datafusion::sql::sqlparser::ast::{
+use datafusion_sql::sqlparser::ast::{
     Expr, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, TableAlias, TableFactor, Visit, Visitor,
 };
 

@@ -1,6 +1,6 @@
 //! GROUP BY: only together with a window of time.
 
-use datafusion::sql::sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem, Value};
+use datafusion_sql::sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem, Value};
 
 use super::Checker;
 use crate::language::codes;

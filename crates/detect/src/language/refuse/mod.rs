@@ -11,7 +11,7 @@ mod warnings;
 
 use std::ops::Range;
 
-use datafusion::sql::sqlparser::ast::{Expr, Query, Select, Spanned};
+use datafusion_sql::sqlparser::ast::{Expr, Query, Select, Spanned};
 use watchfire_record::Stream;
 
 use super::codes;

@@ -1,11 +1,11 @@
 //! OVER clauses: sliding ranges of time before each row, and first_seen.
 
-use datafusion::sql::sqlparser::ast::{
+use datafusion_sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Interval, OrderByExpr, Select, Spanned, Value,
     WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
 };
 
-use datafusion::sql::sqlparser::tokenizer::Token;
+use datafusion_sql::sqlparser::tokenizer::Token;
 
 use super::{Checker, Context};
 use crate::language::codes;

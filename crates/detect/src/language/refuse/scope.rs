@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr};
+use datafusion_sql::sqlparser::ast::{BinaryOperator, Expr};
 use watchfire_record::{ColumnType, Stream};
 
 use crate::language::windows::folded;

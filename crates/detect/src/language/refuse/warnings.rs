@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Function, GroupByExpr, Select, visit_expressions};
+use datafusion_sql::sqlparser::ast::{BinaryOperator, Expr, Function, GroupByExpr, Select, visit_expressions};
 
 use super::Checker;
 use super::expressions::text_of;

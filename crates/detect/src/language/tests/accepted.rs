@@ -1,7 +1,7 @@
 //! What passes, and what it is expanded to.
 
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::parser::Parser;
+use datafusion_sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion_sql::sqlparser::parser::Parser;
 use watchfire_record::Stream;
 
 use super::super::{expand, load, missing_tests};
