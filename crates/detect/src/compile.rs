@@ -6,7 +6,7 @@ use watchfire_record::DetectorInfo;
 
 use crate::detector::Detector;
 use crate::language::{self, Diagnostic, Parsed, RuleFile, codes};
-use crate::plan::{DetectorPlan, PlanProblem, Planner};
+use crate::plan::{DetectorPlan, Operator, PlanProblem, Planner};
 
 /// Compiles files one by one: the detectors of those that are right, and what is to be said of all.
 #[must_use]
@@ -59,11 +59,13 @@ pub fn compile(planner: &Planner, name: &str, file: &str, text: &str) -> (Option
         }
     };
     said.extend(keys_that_are_not_found(&parsed, &plan));
+    said.extend(learning_without_state(&parsed, &plan));
     if said.iter().any(Diagnostic::is_error) {
         return (None, said);
     }
     let info = Arc::new(info(name, &parsed, planner.streams()[plan.stream].name.clone()));
-    (Some(Detector { info, key: parsed.header.key, plan }), said)
+    let learn = parsed.header.learn.unwrap_or(0);
+    (Some(Detector { info, key: parsed.header.key, learn, plan }), said)
 }
 
 /// The header's `key` names columns of the found row.
@@ -79,6 +81,14 @@ fn keys_that_are_not_found(parsed: &Parsed, plan: &DetectorPlan) -> Vec<Diagnost
             .help("a key is one of the columns that the outermost SELECT returns, by the name it has there")
     };
     missing.map(say).collect()
+}
+
+/// Only what depends on earlier records needs time to learn.
+fn learning_without_state(parsed: &Parsed, plan: &DetectorPlan) -> Option<Diagnostic> {
+    let span = parsed.header.span("learn").filter(|_| matches!(plan.operator, Operator::Match))?;
+    let message = "`learn` has no meaning here: each record is judged by itself";
+    let error = Diagnostic::error(codes::LEARN, &parsed.file, &parsed.text, span, message);
+    Some(error.help("take it out; it holds back detectors that look at earlier records, such as first_seen"))
 }
 
 fn info(name: &str, parsed: &Parsed, stream: String) -> DetectorInfo {

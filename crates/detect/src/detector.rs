@@ -14,6 +14,8 @@ pub struct Detector {
     pub info: Arc<DetectorInfo>,
     /// For match: the columns of the found row that are the finding's keys.
     pub key: Vec<String>,
+    /// How long after a stream's first record it is silent, microseconds; 0 for detectors that do not learn.
+    pub learn: i64,
     /// What it runs.
     pub plan: DetectorPlan,
 }

@@ -6,7 +6,7 @@ use datafusion_common::Result;
 use watchfire_record::Finding;
 
 use crate::detector::StreamDetectors;
-use crate::operators::{OperatorBatch, OperatorStatistics, OverRange, StatefulOperator, Tumbling};
+use crate::operators::{OperatorBatch, OperatorStatistics, OverRange, StatefulOperator, Windows};
 use crate::plan::Operator;
 
 /// Which shard of `shards` keeps a key: the same in every worker and run.
@@ -26,6 +26,15 @@ pub fn split(batch: &OperatorBatch, shards: usize) -> Vec<Vec<u32>> {
         rows[shard].push(row);
     }
     rows
+}
+
+/// A stream's time after a job, microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamTime {
+    /// No accepted record before it will come.
+    pub watermark: i64,
+    /// The least event time of all accepted records; `i64::MAX` before the first.
+    pub earliest: i64,
 }
 
 /// The operators with state, for a share of their keys. Fed in the order of intake.
@@ -52,6 +61,11 @@ impl Shard {
         }
     }
 
+    /// The least event time of a stream's accepted records so far: detectors that learn are silent for a while from it on.
+    pub fn earliest(&mut self, stream: usize, earliest: i64) {
+        self.operators[stream].iter_mut().flatten().for_each(|operator| operator.begin(earliest));
+    }
+
     /// Fires what can be fired before it is final. `now` in microseconds.
     pub fn fire_early(&mut self, stream: usize, now: i64, found: &mut Vec<Finding>) {
         self.operators[stream].iter_mut().flatten().for_each(|operator| operator.fire_early(now, found));
@@ -76,7 +90,7 @@ fn operators(stream: &StreamDetectors, early: bool) -> Result<Vec<Option<Box<dyn
         Ok(match detector.plan.operator {
             Operator::Match => None,
             Operator::OverRange { .. } => Some(Box::new(OverRange::new(detector, &stream.stream, early)?)),
-            Operator::Window { .. } => Some(Box::new(Tumbling::new(detector, early)?)),
+            Operator::Window { .. } => Some(Box::new(Windows::new(detector, early)?)),
         })
     };
     stream.detectors.iter().map(operator).collect()

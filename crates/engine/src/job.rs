@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use watchfire_detect::StreamTime;
 use watchfire_detect::operators::{OperatorBatch, OperatorStatistics};
 use watchfire_record::{Finding, Partition, RawBatch, Reject};
 use watchfire_source::Assignment;
@@ -47,8 +48,8 @@ pub struct ShardInput {
     pub stream: usize,
     /// An operator's batch and the shard's rows of it.
     pub rows: Vec<(Arc<OperatorBatch>, Vec<u32>)>,
-    /// Each stream's watermark after the job, microseconds.
-    pub watermarks: Arc<[i64]>,
+    /// Each stream's time after the job.
+    pub times: Arc<[StreamTime]>,
 }
 
 /// From workers and shards to delivery.

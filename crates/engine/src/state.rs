@@ -46,16 +46,20 @@ impl StateShard {
 
     fn apply(&mut self, input: ShardInput) -> Outcome {
         let mut found = Vec::new();
+        for (stream, time) in input.times.iter().enumerate() {
+            self.shard.earliest(stream, time.earliest);
+        }
         for (batch, rows) in &input.rows {
             self.shard.feed(input.stream, batch, rows);
         }
         if self.fires_early && !input.rows.is_empty() {
             self.shard.fire_early(input.stream, input.now, &mut found);
         }
-        for (stream, watermark) in input.watermarks.iter().enumerate() {
-            self.shard.advance(stream, *watermark, &mut found);
+        for (stream, time) in input.times.iter().enumerate() {
+            self.shard.advance(stream, time.watermark, &mut found);
         }
-        let due = input.now.saturating_sub(self.told_at) >= STATISTICS_INTERVAL || input.watermarks.contains(&i64::MAX);
+        let is_over = input.times.iter().any(|time| time.watermark == i64::MAX);
+        let due = input.now.saturating_sub(self.told_at) >= STATISTICS_INTERVAL || is_over;
         let statistics = due.then(|| {
             self.told_at = input.now;
             (0..self.streams).map(|stream| self.shard.statistics(stream)).collect()

@@ -30,6 +30,8 @@ pub struct StreamClock {
     skew: i64,
     partitions: HashMap<Arc<Partition>, PartitionClock>,
     watermark: i64,
+    /// Least event time of all accepted records; `i64::MAX` before the first.
+    earliest: i64,
     /// When all partitions were last found idle, by the engine's clock.
     all_idle_at: Option<i64>,
 }
@@ -44,6 +46,7 @@ impl StreamClock {
             skew: stream.skew,
             partitions: HashMap::new(),
             watermark: NONE,
+            earliest: i64::MAX,
             all_idle_at: None,
         }
     }
@@ -52,6 +55,12 @@ impl StreamClock {
     #[must_use]
     pub fn watermark(&self) -> i64 {
         self.watermark
+    }
+
+    /// The least event time of all accepted records; `i64::MAX` before the first.
+    #[must_use]
+    pub fn earliest(&self) -> i64 {
+        self.earliest
     }
 
     /// A partition is read from now on. `first_time` is the event time of a file's first record.
@@ -110,6 +119,9 @@ impl StreamClock {
             }
             if row.event_time > row.timestamp.saturating_add(self.skew) {
                 row.flags |= flags::FUTURE;
+            }
+            if row.accepted() {
+                self.earliest = self.earliest.min(row.event_time);
             }
             clock.watermark = clock.watermark.max(row.event_time.min(row.timestamp).saturating_sub(self.lateness));
         }

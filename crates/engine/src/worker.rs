@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use watchfire_decode::Decoder;
 use watchfire_detect::identities::SecretHasher;
-use watchfire_detect::{Identities, Judge, Judgement, StreamDetectors, shard};
+use watchfire_detect::{Identities, Judge, Judgement, StreamDetectors, StreamTime, shard};
 use watchfire_record::batch::flags;
 use watchfire_record::{Batch, Finding, RawBatch, spare};
 
@@ -65,13 +65,13 @@ impl Worker {
         match work {
             Work::Batch(raw) => self.batch(sequence, now, raw),
             other => {
-                let watermarks = self.shared.clocks.take(sequence, |clocks| {
+                let times = self.shared.clocks.take(sequence, |clocks| {
                     move_time(clocks, other, now);
-                    watermarks(clocks)
+                    times(clocks)
                 });
-                self.shared.identities.take(sequence, |identities| forget(identities, &watermarks));
+                self.shared.identities.take(sequence, |identities| forget(identities, &times));
                 let outcome = WorkerOutcome { sequence, ..WorkerOutcome::default() };
-                (outcome, self.inputs(sequence, now, 0, Vec::new(), watermarks))
+                (outcome, self.inputs(sequence, now, 0, Vec::new(), times))
             }
         }
     }
@@ -84,9 +84,9 @@ impl Worker {
         let counts = &self.shared.metrics.streams[stream];
         counts.consumed.fetch_add(batch.consumed(), Relaxed);
         counts.bytes.fetch_add(bytes as u64, Relaxed);
-        let watermarks = self.shared.clocks.take(sequence, |clocks| {
+        let times = self.shared.clocks.take(sequence, |clocks| {
             clocks[stream].stamp(&mut batch, now);
-            watermarks(clocks)
+            times(clocks)
         });
         let mut judgement = judge.select(&batch);
         let found =
@@ -97,7 +97,7 @@ impl Worker {
             if needed {
                 judge.without_copies(&batch, &mut judgement, identified, &mut identities[stream]);
             }
-            forget(identities, &watermarks);
+            forget(identities, &times);
         });
         let fed = judge.feed(&batch, &judgement);
         count(&self.shared.metrics, stream, &batch, &judgement);
@@ -110,7 +110,7 @@ impl Worker {
                 }
             }
         }
-        (outcome(sequence, stream, cost, batch, found), self.inputs(sequence, now, stream, rows, watermarks))
+        (outcome(sequence, stream, cost, batch, found), self.inputs(sequence, now, stream, rows, times))
     }
 
     fn inputs(
@@ -119,19 +119,14 @@ impl Worker {
         now: i64,
         stream: usize,
         rows: Vec<Vec<(Arc<watchfire_detect::operators::OperatorBatch>, Vec<u32>)>>,
-        watermarks: Arc<[i64]>,
+        times: Arc<[StreamTime]>,
     ) -> Vec<ShardInput> {
         let mut rows = rows.into_iter();
-        let input = |_| ShardInput {
-            sequence,
-            now,
-            stream,
-            rows: rows.next().unwrap_or_default(),
-            watermarks: Arc::clone(&watermarks),
-        };
+        let input =
+            |_| ShardInput { sequence, now, stream, rows: rows.next().unwrap_or_default(), times: Arc::clone(&times) };
         let inputs = (0..self.shared.shards).map(input).collect();
-        for (metrics, watermark) in self.shared.metrics.streams.iter().zip(watermarks.iter()) {
-            metrics.watermark.fetch_max(*watermark, Relaxed);
+        for (metrics, time) in self.shared.metrics.streams.iter().zip(times.iter()) {
+            metrics.watermark.fetch_max(time.watermark, Relaxed);
         }
         inputs
     }
@@ -182,10 +177,10 @@ fn move_time(clocks: &mut [StreamClock], work: Work, now: i64) {
     }
 }
 
-fn watermarks(clocks: &[StreamClock]) -> Arc<[i64]> {
-    clocks.iter().map(StreamClock::watermark).collect()
+fn times(clocks: &[StreamClock]) -> Arc<[StreamTime]> {
+    clocks.iter().map(|clock| StreamTime { watermark: clock.watermark(), earliest: clock.earliest() }).collect()
 }
 
-fn forget(identities: &mut [Identities], watermarks: &[i64]) {
-    identities.iter_mut().zip(watermarks).for_each(|(identities, watermark)| identities.advance(*watermark));
+fn forget(identities: &mut [Identities], times: &[StreamTime]) {
+    identities.iter_mut().zip(times).for_each(|(identities, time)| identities.advance(time.watermark));
 }

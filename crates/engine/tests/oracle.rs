@@ -29,6 +29,8 @@ const NOW: i64 = 1_750_000_000_000_000;
 #[derive(Debug, Clone)]
 struct Case {
     sql: String,
+    /// How long it learns, seconds; 0 for not at all.
+    learn: u8,
     /// Partition and text of each record, in order of intake.
     records: Vec<(u8, String)>,
     cuts: Vec<bool>,
@@ -81,6 +83,46 @@ fn aggregate() -> impl Strategy<Value = String> {
         Just("count(DISTINCT event_name)".to_owned()),
         Just("count(DISTINCT (request ->> 'n'))".to_owned()),
         predicate().prop_map(|p| format!("count(*) FILTER (WHERE {p})")),
+        (total(), prop::option::of(predicate())).prop_map(|(total, filter)| match filter {
+            Some(p) => format!("{total} FILTER (WHERE {p})"),
+            None => total.to_owned(),
+        }),
+    ]
+}
+
+/// Aggregates of numbers: what they come to can be compared with a number.
+fn total() -> impl Strategy<Value = &'static str> {
+    prop_oneof![
+        Just("sum(CAST((request ->> 'n') AS BIGINT))"),
+        Just("avg(CAST((request ->> 'n') AS BIGINT))"),
+        Just("sum(9223372036854775807 - octet_length(user_name))"),
+        Just("min(CAST((request ->> 'n') AS BIGINT))"),
+        Just("max(CAST((request ->> 'n') AS BIGINT))"),
+        Just("min(octet_length(event_name))"),
+        Just("max(CAST((request ->> 'n') AS DOUBLE PRECISION))"),
+    ]
+}
+
+/// Aggregates of other types.
+fn shown() -> impl Strategy<Value = String> {
+    prop_oneof![
+        aggregate(),
+        Just("min(user_name)".to_owned()),
+        Just("max(event_time)".to_owned()),
+        Just("max(event_name) FILTER (WHERE read_only)".to_owned()),
+        Just("bool_or(read_only)".to_owned()),
+        Just("bool_and(read_only)".to_owned()),
+        predicate().prop_map(|p| format!("bool_or({p})")),
+    ]
+}
+
+fn window() -> impl Strategy<Value = String> {
+    prop_oneof![
+        (1..90u8).prop_map(|s| format!("tumble(event_time, INTERVAL '{s} seconds')")),
+        (1..40u8, 1..6u8, 0..9u8).prop_map(|(slide, times, more)| {
+            let size = u32::from(slide) * u32::from(times) + u32::from(more);
+            format!("hop(event_time, INTERVAL '{slide} seconds', INTERVAL '{size} seconds')")
+        }),
     ]
 }
 
@@ -101,11 +143,13 @@ fn frame() -> impl Strategy<Value = String> {
 fn detector() -> impl Strategy<Value = String> {
     prop_oneof![
         predicate().prop_map(|p| format!("SELECT event_time, user_name, request ->> 'n' AS n FROM cloudtrail WHERE {p}")),
-        (predicate(), key(), aggregate(), aggregate(), comparison(), 1..90u8).prop_map(|(p, k, a, b, c, s)| {
-            let window = format!("tumble(event_time, INTERVAL '{s} seconds')");
-            format!("SELECT {window} AS w, {k}, {a} AS a, {b} AS b FROM cloudtrail WHERE {p} GROUP BY {window}, {k} HAVING {a} {c}")
+        (predicate(), key(), aggregate(), shown(), comparison(), window()).prop_map(|(p, k, a, b, c, window)| {
+            format!("SELECT {window} AS w, window_end({window}) AS e, {k}, {a} AS a, {b} AS b FROM cloudtrail WHERE {p} GROUP BY {window}, {k} HAVING {a} {c}")
         }),
-        (predicate(), key(), aggregate(), aggregate(), comparison(), frame(), predicate()).prop_map(
+        (predicate(), key(), shown(), window()).prop_map(|(p, k, b, window)| {
+            format!("SELECT {k}, {b} AS b FROM cloudtrail WHERE {p} GROUP BY {window}, {k} HAVING bool_or(read_only)")
+        }),
+        (predicate(), key(), aggregate(), shown(), comparison(), frame(), predicate()).prop_map(
             |(p, k, a, b, c, f, after)| {
                 let over = |aggregate: &str| match aggregate.split_once(" FILTER ") {
                     Some((call, filter)) => format!("{call} FILTER {filter} OVER (PARTITION BY {k} ORDER BY event_time {f})"),
@@ -166,13 +210,9 @@ fn case() -> impl Strategy<Value = Case> {
             records
         });
     let cuts = prop::collection::vec(any::<bool>(), 70);
-    (detector(), copied, cuts, 1..4usize, 1..4usize).prop_map(|(sql, records, cuts, workers, shards)| Case {
-        sql,
-        records,
-        cuts,
-        workers,
-        shards,
-    })
+    let learn = prop_oneof![2 => Just(0), 1 => 1..99u8];
+    (detector(), learn, copied, cuts, 1..4usize, 1..4usize)
+        .prop_map(|(sql, learn, records, cuts, workers, shards)| Case { sql, learn, records, cuts, workers, shards })
 }
 
 fn stream() -> Stream {
@@ -276,9 +316,12 @@ fn check(case: &Case) {
     let stream = stream();
     let planner = Planner::new(std::slice::from_ref(&stream));
     let text = format!("/*\ntitle = \"t\"\nseverity = \"low\"\nabout = \"a\"\n*/\n{}", case.sql);
-    let detector = compile::compile_text(&planner, "case", &text).unwrap_or_else(|problems| {
+    let mut detector = compile::compile_text(&planner, "case", &text).unwrap_or_else(|problems| {
         panic!("{}\n{}", case.sql, problems.iter().map(|p| p.render(false)).collect::<String>())
     });
+    if detector.stateful() {
+        detector.learn = i64::from(case.learn) * 1_000_000;
+    }
     let batches = batches(case);
     let expected: Vec<Comparable> = match at_rest(&stream, &batches) {
         None => Vec::new(),

@@ -89,15 +89,21 @@ fn explain(detector: &Detector, stream: &Stream, screen: &Screen) -> String {
     lines.each("where", or_none(predicates.collect(), "every record"));
     lines.each("keys", plan.keys.iter().map(|(name, expr)| named(name, &plain(&expr.to_string()))));
     lines.each("keys", detector.key.iter().cloned());
-    lines.each("counts", plan.operator.aggregates().iter().enumerate().map(|(index, a)| aggregate(index, a)));
-    if let Operator::Window { size, .. } = plan.operator {
-        lines.add("window", &format!("tumbling, {}, aligned to the epoch in UTC", duration::format(size)));
+    lines.each("computes", plan.operator.aggregates().iter().enumerate().map(|(index, a)| aggregate(index, a)));
+    if let Operator::Window { size, slide, .. } = plan.operator {
+        lines.add("window", &window(size, slide));
     }
     lines.each("having", plan.having.iter().map(|part| plain(&part.to_string())));
     lines.add("finds", &plan.outputs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "));
     lines.add("decodes", &decoded(detector, stream));
     lines.add("keeps", &state(detector, stream));
     lines.add("fires", &fires(detector, stream));
+    if detector.learn > 0 {
+        lines.add(
+            "learns",
+            &format!("for {} from the first record on; nothing is found before", duration::format(detector.learn)),
+        );
+    }
     if let Some(suppress) = info.suppress {
         lines.add(
             "alerts",
@@ -118,11 +124,26 @@ fn named(name: &str, expression: &str) -> String {
     if expression == name { name.to_owned() } else { format!("{name} = {expression}") }
 }
 
+fn window(size: i64, slide: i64) -> String {
+    let size_text = duration::format(size);
+    if size == slide {
+        format!("tumbling, {size_text}, aligned to the epoch in UTC")
+    } else {
+        format!("hopping, {size_text}, one each {}, aligned to the epoch in UTC", duration::format(slide))
+    }
+}
+
 fn aggregate(index: usize, aggregate: &Aggregate) -> String {
     let argument = aggregate.argument.as_ref().map_or("*".to_owned(), |argument| plain(&argument.to_string()));
     let function = match aggregate.kind {
         AggregateKind::Count => format!("count({argument})"),
         AggregateKind::CountDistinct => format!("count(DISTINCT {argument})"),
+        AggregateKind::Sum => format!("sum({argument})"),
+        AggregateKind::Average => format!("avg({argument})"),
+        AggregateKind::Least => format!("min({argument})"),
+        AggregateKind::Greatest => format!("max({argument})"),
+        AggregateKind::All => format!("bool_and({argument})"),
+        AggregateKind::Any => format!("bool_or({argument})"),
     };
     let filter =
         aggregate.filter.as_ref().map_or(String::new(), |f| format!(" of rows with {}", plain(&f.to_string())));
@@ -161,13 +182,13 @@ fn state(detector: &Detector, stream: &Stream) -> String {
         Operator::OverRange { aggregates } => {
             let range = aggregates.iter().map(|a| a.frame.0).max().unwrap_or(0);
             format!(
-                "per key the times (and values counted) of its records within {}, and {lateness} more for late ones; at most {} keys a shard, {} rows a key",
+                "per key the times (and the values looked at) of its records within {}, and {lateness} more for late ones; at most {} keys a shard, {} rows a key",
                 duration::format(range),
                 numbers::count(limits::KEYS as u64),
                 numbers::count(limits::BUFFERED_ROWS as u64),
             )
         }
-        Operator::Window { size, aggregates } => {
+        Operator::Window { size, aggregates, .. } => {
             let distinct = aggregates.iter().any(|a| a.kind == AggregateKind::CountDistinct);
             let values = if distinct {
                 format!(", at most {} values of each distinct count", numbers::count(limits::DISTINCT_VALUES as u64))
@@ -175,7 +196,7 @@ fn state(detector: &Detector, stream: &Stream) -> String {
                 String::new()
             };
             format!(
-                "per key and open window its counts{values}; windows stay open for their {} and {lateness} more for late records; at most {} keys a shard",
+                "per key and open window its aggregates{values}; windows stay open for their {} and {lateness} more for late records; at most {} keys a shard",
                 duration::format(*size),
                 numbers::count(limits::KEYS as u64),
             )

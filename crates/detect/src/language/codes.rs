@@ -25,7 +25,7 @@ codes! {
     SELECT_DISTINCT = "W014": "SELECT DISTINCT over a stream needs memory without end";
     SESSION = "W015": "session windows are not supported";
     FOREIGN_FORM = "W016": "the syntax of another streaming engine";
-    HOP = "W017": "hopping windows are not run in this version";
+    HOP = "W017": "a hopping window is not the one of its GROUP BY";
     JOIN = "W018": "joins, sub-queries and set operations are not run in this version";
     ROW_FRAME = "W019": "functions and frames over single rows are not run in this version";
     FRAME = "W020": "the frame is not bounded by intervals before the row";
@@ -44,7 +44,7 @@ codes! {
     ARGUMENT = "W033": "an argument could make the function fail, or is wrong";
     MISPLACED = "W034": "an aggregate or window function stands where it cannot be evaluated";
     CAST = "W035": "the cast's type is not supported";
-    LEARN = "W036": "`learn` is not run in this version";
+    LEARN = "W036": "`learn` has no meaning for this detector";
     PLANNER = "W037": "the planner does not accept the query";
     FORM = "W038": "the query is no form that is run";
     NULL_KEY = "W040": "a key can be NULL, and NULL is then one group";

@@ -12,6 +12,8 @@ use datafusion_sql::sqlparser::ast::{
 
 use super::codes;
 use super::diagnostic::Diagnostic;
+use super::functions::is_aggregate;
+use super::hop;
 use super::parse::Parsed;
 use super::windows::{self, folded, is_call_of};
 
@@ -45,6 +47,7 @@ fn expand_query(query: &mut Query, problems: &mut Vec<Ident>) {
         SetExpr::Query(inner) => expand_query(inner, problems),
         _ => {}
     }
+    hop::spread(query);
 }
 
 fn expand_factor(factor: &mut TableFactor, problems: &mut Vec<Ident>) {
@@ -114,7 +117,7 @@ impl VisitorMut for Inline {
 /// Whether an expression has an aggregate, or a function over a range, in it.
 fn has_aggregate(expr: &Expr) -> bool {
     let found = datafusion_sql::sqlparser::ast::visit_expressions(expr, |expr| match expr {
-        Expr::Function(function) if function.over.is_some() || is_call_of(function, "count") => ControlFlow::Break(()),
+        Expr::Function(function) if function.over.is_some() || is_aggregate(&function.name) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     });
     found.is_break()
@@ -206,13 +209,13 @@ fn first_seen(function: &Function) -> Expr {
 }
 
 /// Division that gives NULL where it fails. The least integer divided by -1 is beyond the greatest: subtracting from
-/// zero does not fail there. Counts are not that small.
+/// zero does not fail there.
 fn division(left: &Expr, right: &Expr) -> Expr {
     if is_nonzero(right) {
         return binary(left.clone(), BinaryOperator::Divide, right.clone());
     }
     let quotient = binary(left.clone(), BinaryOperator::Divide, null_if_zero(right));
-    if has_aggregate(left) || matches!(left, Expr::Value(_)) {
+    if matches!(left, Expr::Value(_)) {
         return quotient;
     }
     let minus_one = Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(number("1")) };
@@ -258,11 +261,42 @@ fn call(name: &str, args: Vec<FunctionArgExpr>) -> Function {
     }
 }
 
+/// `name(argument)`.
+pub(super) fn call_of(name: &str, argument: Expr) -> Expr {
+    Expr::Function(call(name, vec![FunctionArgExpr::Expr(argument)]))
+}
+
+/// `left + right`.
+pub(super) fn plus(left: Expr, right: Expr) -> Expr {
+    binary(left, BinaryOperator::Plus, right)
+}
+
+fn plain_arguments(function: &Function) -> impl DoubleEndedIterator<Item = &Expr> {
+    let list = match &function.args {
+        FunctionArguments::List(list) => list.args.as_slice(),
+        _ => &[],
+    };
+    list.iter().filter_map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+        _ => None,
+    })
+}
+
+/// The first plain argument of a call.
+pub(super) fn first_argument(function: &Function) -> Option<&Expr> {
+    plain_arguments(function).next()
+}
+
+/// The last plain argument of a call.
+pub(super) fn last_argument(function: &Function) -> Option<&Expr> {
+    plain_arguments(function).next_back()
+}
+
 fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
 }
 
-fn nested(expr: Expr) -> Expr {
+pub(super) fn nested(expr: Expr) -> Expr {
     match expr {
         Expr::Identifier(_) | Expr::Value(_) | Expr::Nested(_) | Expr::Function(_) => expr,
         other => Expr::Nested(Box::new(other)),

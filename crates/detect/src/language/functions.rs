@@ -1,5 +1,9 @@
 //! Which functions a detector may call, and why not the others.
 
+use datafusion_sql::sqlparser::ast::ObjectName;
+
+use super::windows::folded;
+
 /// What an argument must be, so that no record can make the function fail or take up memory without end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Argument {
@@ -29,7 +33,7 @@ const fn scalar(name: &'static str, arguments: &'static [Argument]) -> Scalar {
 }
 
 /// Deterministic functions that cannot fail on any row.
-pub(super) const SCALARS: [Scalar; 60] = [
+pub(super) const SCALARS: [Scalar; 61] = [
     scalar("array_has", &[Any]),
     scalar("array_has_all", &[Any]),
     scalar("array_has_any", &[Any]),
@@ -54,6 +58,7 @@ pub(super) const SCALARS: [Scalar; 60] = [
     scalar("find_in_set", &[Any]),
     scalar("first_seen", &[Literal]),
     scalar("greatest", &[Any]),
+    scalar("hop", &[Any, Literal]),
     scalar("ifnull", &[Any]),
     scalar("initcap", &[Any]),
     scalar("least", &[Any]),
@@ -92,6 +97,15 @@ pub(super) const SCALARS: [Scalar; 60] = [
     scalar("window_end", &[Any]),
 ];
 
+/// Aggregates: exact, whatever the order of rows.
+pub(super) const AGGREGATES: [&str; 7] = ["avg", "bool_and", "bool_or", "count", "max", "min", "sum"];
+
+/// Whether a function of this name is an aggregate that is run.
+pub(super) fn is_aggregate(name: &ObjectName) -> bool {
+    let [part] = name.0.as_slice() else { return false };
+    part.as_ident().is_some_and(|name| AGGREGATES.contains(&folded(name).as_str()))
+}
+
 /// The function of this name, in lower case.
 pub(super) fn find(name: &str) -> Option<&'static Scalar> {
     SCALARS.iter().find(|scalar| scalar.name == name)
@@ -110,8 +124,6 @@ pub(super) enum Refused {
     Later,
     /// It groups by pauses.
     Session,
-    /// It makes hopping windows.
-    Hop,
     /// It fails on some values.
     Fails,
 }
@@ -183,13 +195,13 @@ pub(super) fn refused(name: &str) -> Option<Refused> {
         | "percent_rank" | "cume_dist" | "ntile" => Refused::Row,
         "median" | "percentile" | "percentile_cont" | "percentile_disc" | "quantile" | "mode" => Refused::Inexact,
         _ if name.starts_with("approx") => Refused::Inexact,
-        "sum" | "avg" | "mean" | "min" | "max" | "stddev" | "stddev_pop" | "stddev_samp" | "var" | "variance"
-        | "var_pop" | "var_samp" | "var_population" | "var_sample" | "array_agg" | "string_agg" | "listagg"
-        | "group_concat" | "bool_and" | "bool_or" | "every" | "bit_and" | "bit_or" | "bit_xor" | "any_value"
-        | "corr" | "covar" | "covar_pop" | "covar_samp" | "grouping" | "count_if" | "countif" => Refused::Later,
+        "stddev" | "stddev_pop" | "stddev_samp" | "var" | "variance" | "var_pop" | "var_samp" | "var_population"
+        | "var_sample" | "array_agg" | "string_agg" | "listagg" | "group_concat" | "bit_and" | "bit_or" | "bit_xor"
+        | "any_value" | "corr" | "covar" | "covar_pop" | "covar_samp" | "grouping" | "count_if" | "countif" => {
+            Refused::Later
+        }
         _ if name.starts_with("regr_") => Refused::Later,
         "session" | "session_window" | "session_start" | "session_end" => Refused::Session,
-        "hop" | "hop_start" | "hop_end" | "sliding_window" => Refused::Hop,
         _ if FAILING.contains(&name) => Refused::Fails,
         _ => return None,
     })
@@ -216,7 +228,11 @@ pub(super) fn elsewhere(name: &str) -> Option<&'static str> {
         | "json_query"
         | "jsonb_path_query" => "->>",
         "time_bucket" | "tumble_start" | "tumbling_window" | "window" | "time_slice" => "tumble",
-        "tumble_end" => "window_end",
+        "tumble_end" | "hop_end" => "window_end",
+        "hop_start" | "sliding_window" | "hopping_window" => "hop",
+        "mean" | "average" => "avg",
+        "every" | "all" => "bool_and",
+        "any" | "some" => "bool_or",
         "countdistinct" | "count_distinct" | "dcount" | "uniq" | "uniqexact" => "count(DISTINCT …)",
         _ => return None,
     })
@@ -230,7 +246,7 @@ mod tests {
     fn allowed_functions_are_there_and_no_record_can_change_their_meaning() {
         use datafusion::execution::SessionStateDefaults;
         use datafusion_expr::Volatility;
-        let ours = ["first_seen", "tumble", "window_end"];
+        let ours = ["first_seen", "hop", "tumble", "window_end"];
         let functions = SessionStateDefaults::default_scalar_functions();
         for scalar in SCALARS.iter().filter(|scalar| !ours.contains(&scalar.name)) {
             let found =

@@ -10,6 +10,7 @@ mod file;
 mod foreign;
 mod functions;
 mod header;
+mod hop;
 mod nearest;
 mod parse;
 mod planner;

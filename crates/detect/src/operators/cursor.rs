@@ -4,7 +4,9 @@ use std::collections::{HashMap, VecDeque};
 
 use watchfire_record::limits::DISTINCT_VALUES;
 
-use super::over_range::Entry;
+use super::fold::{Total, beats};
+use super::over_range::{Cell, Entry};
+use crate::plan::aggregates::Tally;
 use crate::plan::{Aggregate, AggregateKind};
 
 /// One aggregate's range: entries `low..high` (absolute, see [`Cursor::slide`]) and what is counted in it.
@@ -14,7 +16,10 @@ pub struct Cursor {
     high: u64,
     time: i64,
     count: i64,
+    tally: Tally,
     values: HashMap<u128, u32>,
+    /// Entries (absolute) that are the least or greatest of what comes after them; the first one's value is the range's.
+    extremes: VecDeque<u64>,
 }
 
 impl Cursor {
@@ -46,45 +51,81 @@ impl Cursor {
         entries: &VecDeque<Entry>,
         base: u64,
         time: i64,
-    ) -> i64 {
+    ) -> Total {
         if time < self.time || self.low < base {
             *self = Self::start(base);
         }
         self.time = time;
         let (from, to) = (time.saturating_sub(aggregate.frame.0), time.saturating_sub(aggregate.frame.1));
         while let Some(entry) = entry(entries, base, self.high).filter(|entry| entry.time <= to) {
-            self.add(index, aggregate, entry);
+            self.add(index, aggregate, entry, entries, base);
             self.high += 1;
         }
         while self.low < self.high {
             let Some(entry) = entry(entries, base, self.low).filter(|entry| entry.time < from) else { break };
-            self.remove(index, aggregate, entry);
+            self.remove(index, entry);
             self.low += 1;
         }
-        match aggregate.kind {
-            AggregateKind::Count => self.count,
-            AggregateKind::CountDistinct => i64::try_from(self.values.len().min(DISTINCT_VALUES)).unwrap_or(i64::MAX),
-        }
+        self.total(index, aggregate, entries, base)
     }
 
-    fn add(&mut self, index: usize, aggregate: &Aggregate, entry: &Entry) {
-        if entry.counts(index) {
-            self.count += 1;
-            if aggregate.kind == AggregateKind::CountDistinct {
-                *self.values.entry(entry.value(index)).or_default() += 1;
+    fn total(&self, index: usize, aggregate: &Aggregate, entries: &VecDeque<Entry>, base: u64) -> Total {
+        match aggregate.kind {
+            AggregateKind::Count => Total::Count(self.count),
+            AggregateKind::CountDistinct => {
+                Total::Count(i64::try_from(self.values.len().min(DISTINCT_VALUES)).unwrap_or(i64::MAX))
+            }
+            AggregateKind::Sum | AggregateKind::Average | AggregateKind::All | AggregateKind::Any => {
+                Total::Tally(self.tally)
+            }
+            AggregateKind::Least | AggregateKind::Greatest => {
+                let first = self.extremes.front().and_then(|place| entry(entries, base, *place));
+                Total::Extreme(first.and_then(|entry| entry.ordered(index)).map(Into::into))
             }
         }
     }
 
-    fn remove(&mut self, index: usize, aggregate: &Aggregate, entry: &Entry) {
-        if entry.counts(index) {
-            self.count -= 1;
-            if aggregate.kind == AggregateKind::CountDistinct
-                && let std::collections::hash_map::Entry::Occupied(mut value) = self.values.entry(entry.value(index))
-            {
-                *value.get_mut() -= 1;
-                if *value.get() == 0 {
-                    value.remove();
+    fn add(&mut self, index: usize, aggregate: &Aggregate, added: &Entry, entries: &VecDeque<Entry>, base: u64) {
+        if !added.counts(index) {
+            return;
+        }
+        self.count += 1;
+        match added.cell(index) {
+            Cell::None => {}
+            Cell::Hash(value) => *self.values.entry(*value).or_default() += 1,
+            Cell::Integer(value) => self.tally.add(*value),
+            Cell::Ordered(value) => {
+                let loses = |place: &u64| {
+                    let kept = entry(entries, base, *place).and_then(|entry| entry.ordered(index));
+                    kept.is_none_or(|kept| !beats(&aggregate.kind, kept, value))
+                };
+                while self.extremes.back().is_some_and(loses) {
+                    self.extremes.pop_back();
+                }
+                self.extremes.push_back(self.high);
+            }
+        }
+    }
+
+    fn remove(&mut self, index: usize, removed: &Entry) {
+        if !removed.counts(index) {
+            return;
+        }
+        self.count -= 1;
+        match removed.cell(index) {
+            Cell::None => {}
+            Cell::Hash(value) => {
+                if let Some(times) = self.values.get_mut(value) {
+                    *times -= 1;
+                    if *times == 0 {
+                        self.values.remove(value);
+                    }
+                }
+            }
+            Cell::Integer(value) => self.tally.remove(*value),
+            Cell::Ordered(_) => {
+                if self.extremes.front() == Some(&self.low) {
+                    self.extremes.pop_front();
                 }
             }
         }

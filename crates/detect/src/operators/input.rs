@@ -1,6 +1,7 @@
 //! Rows on their way to an operator with state: keys and values worked out by the worker, once a batch.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Int64Type};
 use arrow::row::{RowConverter, Rows, SortField};
 use datafusion_common::Result;
 use watchfire_record::{Batch, ColumnRequest, Stream};
@@ -44,8 +45,21 @@ impl OperatorBatch {
 pub struct AggregateInput {
     /// Whether the row counts: it passes the FILTER and its argument is not NULL. `None`: all do.
     pub counted: Option<Vec<bool>>,
-    /// For a distinct count: the argument's hash.
-    pub values: Vec<u128>,
+    /// The argument's values, where they matter; those of rows that do not count may be anything.
+    pub values: Values,
+}
+
+/// What an aggregate looks at, one value a row.
+#[derive(Debug)]
+pub enum Values {
+    /// Nothing but whether the row counts.
+    None,
+    /// For a distinct count: hashes.
+    Hashes(Vec<u128>),
+    /// For sums, averages, all and any: numbers, truth values as 0 and 1.
+    Integers(Vec<i64>),
+    /// For least and greatest: comparable bytes.
+    Ordered(Rows),
 }
 
 impl AggregateInput {
@@ -159,11 +173,27 @@ impl CompiledAggregate {
             let present = |row: usize| argument.as_ref().is_none_or(|a| a.is_valid(row));
             (0..table.num_rows()).map(|row| passes(row) && present(row)).collect()
         });
-        let values = match (&self.kind, argument) {
-            (AggregateKind::CountDistinct, Some(argument)) => hashes(&argument, hasher),
-            _ => Vec::new(),
-        };
-        AggregateInput { counted, values }
+        AggregateInput { counted, values: argument.map_or(Values::None, |argument| self.values(&argument, hasher)) }
+    }
+
+    fn values(&self, argument: &ArrayRef, hasher: &SecretHasher) -> Values {
+        match self.kind {
+            AggregateKind::Count => Values::None,
+            AggregateKind::CountDistinct => Values::Hashes(hashes(argument, hasher)),
+            AggregateKind::Sum | AggregateKind::Average => {
+                let numbers =
+                    arrow::compute::cast(argument, &DataType::Int64).expect("planning made it a whole number");
+                Values::Integers(numbers.as_primitive::<Int64Type>().values().to_vec())
+            }
+            AggregateKind::All | AggregateKind::Any => {
+                let truths = argument.as_boolean();
+                Values::Integers((0..truths.len()).map(|row| i64::from(truths.value(row))).collect())
+            }
+            AggregateKind::Least | AggregateKind::Greatest => {
+                let converter = row_converter([argument.data_type().clone()]).expect("planning made it comparable");
+                Values::Ordered(convert(&converter, std::slice::from_ref(argument)))
+            }
+        }
     }
 }
 

@@ -2,15 +2,16 @@
 
 pub mod cursor;
 pub mod firing;
+pub mod fold;
 pub mod input;
 pub mod over_range;
 pub mod post;
 pub mod records;
-pub mod tumbling;
+pub mod windows;
 
 pub use input::{Feeder, OperatorBatch};
 pub use over_range::OverRange;
-pub use tumbling::Tumbling;
+pub use windows::Windows;
 
 use watchfire_record::Finding;
 
@@ -31,6 +32,8 @@ pub struct OperatorStatistics {
 pub trait StatefulOperator: Send {
     /// Takes the chosen rows of a batch.
     fn feed(&mut self, batch: &OperatorBatch, rows: &[u32]);
+    /// The stream's records begin at this event time, microseconds: a detector that learns is silent for a while.
+    fn begin(&mut self, earliest: i64);
     /// Fires what can be fired before it is final, for what was fed since the last call. `now` in microseconds.
     fn fire_early(&mut self, now: i64, found: &mut Vec<Finding>);
     /// No record before `watermark` (microseconds) will be fed any more: makes final what that makes final.

@@ -14,7 +14,8 @@ use watchfire_record::{DetectorInfo, Evidence, Finding, FindingId, State, Stream
 
 use super::cursor::Cursor;
 use super::firing::Firing;
-use super::input::{OperatorBatch, row_converter};
+use super::fold::Total;
+use super::input::{AggregateInput, OperatorBatch, Values, row_converter};
 use super::post::{Early, NamedValues, Post};
 use super::records::Record;
 use super::{OperatorStatistics, StatefulOperator};
@@ -31,8 +32,8 @@ pub struct Entry {
     caused_at: i64,
     /// Bit per aggregate: whether it counts there.
     counted: u64,
-    /// One hash an aggregate, if there is a distinct count.
-    values: Box<[u128]>,
+    /// One an aggregate, if any looks at values.
+    values: Box<[Cell]>,
     /// All columns, until it is settled.
     payload: Option<Box<[u8]>>,
     record: Record,
@@ -45,11 +46,33 @@ impl Entry {
         self.counted & (1 << index) != 0
     }
 
-    /// The hash of the value that the distinct count of this index looks at.
+    /// What the aggregate of this index looks at.
     #[must_use]
-    pub fn value(&self, index: usize) -> u128 {
-        self.values.get(index).copied().unwrap_or_default()
+    pub fn cell(&self, index: usize) -> &Cell {
+        self.values.get(index).unwrap_or(&Cell::None)
     }
+
+    /// The comparable bytes that the aggregate of this index looks at.
+    #[must_use]
+    pub fn ordered(&self, index: usize) -> Option<&[u8]> {
+        match self.cell(index) {
+            Cell::Ordered(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// What an aggregate looks at in one record.
+#[derive(Debug)]
+pub enum Cell {
+    /// Nothing but whether it counts.
+    None,
+    /// A value's hash.
+    Hash(u128),
+    /// A number.
+    Integer(i64),
+    /// A value as comparable bytes.
+    Ordered(Box<[u8]>),
 }
 
 /// The records of one key.
@@ -76,7 +99,7 @@ struct Candidate {
     key: Arc<[u8]>,
     /// Place among the key's entries.
     place: usize,
-    counts: Vec<i64>,
+    totals: Vec<Total>,
     /// Absolute range of the entries that were counted.
     range: (u64, u64),
 }
@@ -98,6 +121,9 @@ pub struct OverRange {
     touched: HashMap<Arc<[u8]>, (i64, i64), ahash::RandomState>,
     /// Rows before it are final.
     watermark: i64,
+    learn: i64,
+    /// Rows before it are no findings.
+    silent_until: i64,
     fires_early: bool,
     statistics: OperatorStatistics,
 }
@@ -133,6 +159,8 @@ impl OverRange {
             due: BinaryHeap::new(),
             touched: HashMap::default(),
             watermark: i64::MIN,
+            learn: detector.learn,
+            silent_until: i64::MIN,
             statistics: OperatorStatistics::default(),
         })
     }
@@ -191,9 +219,9 @@ impl OverRange {
 
     /// The findings among these rows, each with its key and time.
     fn judge(&self, candidates: &[Candidate]) -> Vec<(Arc<[u8]>, Finding)> {
-        let column = |index: usize| candidates.iter().map(|c| c.counts[index]).collect();
-        let counts: Vec<Vec<i64>> = (0..self.aggregates.len()).map(column).collect();
-        let promising = self.post.promising(&counts, candidates.len());
+        let totals = self.post.totals(candidates.len(), |index, row| candidates[row].totals[index].clone());
+        let mut promising = self.post.promising(&totals, candidates.len());
+        promising.retain(|row| self.time_of(&candidates[*row as usize]) >= self.silent_until);
         if promising.is_empty() {
             return Vec::new();
         }
@@ -202,9 +230,7 @@ impl OverRange {
         let bytes = |c: &&Candidate| self.keys[&c.key].entries[c.place].payload.as_deref().unwrap_or_default();
         let rows = chosen.iter().map(|candidate| parser.parse(bytes(candidate)));
         let columns = self.payload.convert_rows(rows).expect("the bytes were made by a converter of the same types");
-        let pick = |column: &Vec<i64>| promising.iter().map(|row| column[*row as usize]).collect();
-        let counts: Vec<Vec<i64>> = counts.iter().map(pick).collect();
-        let batch = self.post.batch(columns, &counts, chosen.len());
+        let batch = self.post.batch(columns, &totals, &promising);
         let passing = self.post.passing(&batch);
         let indices = arrow::array::UInt32Array::from(passing.clone());
         let batch = arrow::compute::take_record_batch(&batch, &indices).expect("the rows are the batch's");
@@ -216,6 +242,10 @@ impl OverRange {
             (Arc::clone(&candidate.key), self.finding(candidate, &identity, output, keys))
         };
         passing.iter().zip(found).enumerate().map(finding).collect()
+    }
+
+    fn time_of(&self, candidate: &Candidate) -> i64 {
+        self.keys[&candidate.key].entries[candidate.place].time
     }
 
     fn finding(&self, candidate: &Candidate, identity: &[Value], row: NamedValues, keys: NamedValues) -> Finding {
@@ -330,6 +360,12 @@ impl StatefulOperator for OverRange {
         }
     }
 
+    fn begin(&mut self, earliest: i64) {
+        if self.learn > 0 {
+            self.silent_until = earliest.saturating_add(self.learn);
+        }
+    }
+
     fn fire_early(&mut self, now: i64, found: &mut Vec<Finding>) {
         for (key, (first, last)) in std::mem::take(&mut self.touched) {
             let Some(state) = self.keys.get_mut(&key) else { continue };
@@ -389,14 +425,15 @@ impl KeyState {
             let slide = |(index, (cursor, aggregate)): (usize, (&mut Cursor, &Aggregate))| {
                 cursor.slide(index, aggregate, &self.entries, self.base, time)
             };
-            let counts: Vec<i64> = cursors.iter_mut().zip(aggregates).enumerate().map(slide).collect();
-            let saturated = |(count, aggregate): (&i64, &Aggregate)| {
-                aggregate.kind == AggregateKind::CountDistinct && *count >= DISTINCT_VALUES as i64
+            let totals: Vec<Total> = cursors.iter_mut().zip(aggregates).enumerate().map(slide).collect();
+            let saturated = |(total, aggregate): (&Total, &Aggregate)| {
+                let full = matches!(total, Total::Count(count) if *count >= DISTINCT_VALUES as i64);
+                aggregate.kind == AggregateKind::CountDistinct && full
             };
-            self.incomplete |= counts.iter().zip(aggregates).any(saturated);
+            self.incomplete |= totals.iter().zip(aggregates).any(saturated);
             let low = cursors.iter().map(|c| c.range().0).min().unwrap_or(self.base);
             let high = cursors.iter().map(|c| c.range().1).max().unwrap_or(self.base);
-            candidates.push(Candidate { key: Arc::clone(key), place, counts, range: (low, high) });
+            candidates.push(Candidate { key: Arc::clone(key), place, totals, range: (low, high) });
         }
         candidates
     }
@@ -440,13 +477,19 @@ impl KeyState {
 fn entry(batch: &OperatorBatch, row: u32, aggregates: &[Aggregate]) -> Entry {
     let time = batch.times[row as usize];
     let counted = batch.aggregates.iter().enumerate().filter(|(_, input)| input.counts(row));
-    let distinct = aggregates.iter().any(|a| a.kind == AggregateKind::CountDistinct);
-    let value = |input: &super::input::AggregateInput| input.values.get(row as usize).copied().unwrap_or_default();
+    let looks = aggregates.iter().any(|aggregate| aggregate.kind != AggregateKind::Count);
+    let cell = |input: &AggregateInput| match &input.values {
+        _ if !input.counts(row) => Cell::None,
+        Values::None => Cell::None,
+        Values::Hashes(values) => Cell::Hash(values[row as usize]),
+        Values::Integers(values) => Cell::Integer(values[row as usize]),
+        Values::Ordered(rows) => Cell::Ordered(rows.row(row as usize).data().into()),
+    };
     Entry {
         time,
         caused_at: batch.caused[row as usize],
         counted: counted.fold(0, |bits, (index, _)| bits | (1 << index)),
-        values: if distinct { batch.aggregates.iter().map(value).collect() } else { Box::default() },
+        values: if looks { batch.aggregates.iter().map(cell).collect() } else { Box::default() },
         payload: batch.payload.as_ref().map(|rows| rows.row(row as usize).data().into()),
         record: batch.records.get(row, time),
     }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
-use arrow::datatypes::{DataType, Field, SchemaRef};
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::datatypes::{Field, SchemaRef};
 use datafusion_common::{Result, ScalarValue};
 use datafusion_expr::{BinaryExpr, Expr, Operator};
 use watchfire_record::Value;
 
+use super::fold::{Total, TotalColumn};
 use crate::expression::{Conjunction, Expression, record_batch, schema};
 use crate::plan::{Aggregate, AggregateKind, DetectorPlan, aggregate_column};
 use crate::value::value_at;
@@ -26,9 +27,10 @@ pub enum Early {
 /// The part of a plan after its operator, compiled.
 pub struct Post {
     fields: SchemaRef,
-    counts_schema: SchemaRef,
+    totals_schema: SchemaRef,
+    totals: Vec<TotalColumn>,
     /// What is said of aggregates alone: tried first, before rows are put together.
-    counts_only: Conjunction,
+    totals_only: Conjunction,
     rest: Conjunction,
     outputs: Vec<(Arc<str>, Expression)>,
     keys: Vec<(Arc<str>, Expression)>,
@@ -50,28 +52,31 @@ impl Post {
         keys: &[(String, Expr)],
         aggregates: &[Aggregate],
     ) -> Result<Self> {
-        let count = |index: usize| Field::new(aggregate_column(index), DataType::Int64, false);
-        let counts: Vec<Field> = (0..aggregates.len()).map(count).collect();
-        let counts_schema = schema(counts.clone());
-        let fields = schema(fields.into_iter().chain(counts).collect());
-        let of_counts = |expr: &&Expr| {
-            let columns = expr.column_refs();
-            !columns.is_empty() && columns.iter().all(|c| counts_schema.column_with_name(&c.name).is_some())
+        let total = |(index, a): (usize, &Aggregate)| {
+            Field::new(aggregate_column(index), a.output.clone(), a.kind.can_be_null())
         };
-        let (counting, rest): (Vec<&Expr>, Vec<&Expr>) = plan.having.iter().partition(of_counts);
+        let totals: Vec<Field> = aggregates.iter().enumerate().map(total).collect();
+        let totals_schema = schema(totals.clone());
+        let fields = schema(fields.into_iter().chain(totals).collect());
+        let of_totals = |expr: &&Expr| {
+            let columns = expr.column_refs();
+            !columns.is_empty() && columns.iter().all(|c| totals_schema.column_with_name(&c.name).is_some())
+        };
+        let (totalled, rest): (Vec<&Expr>, Vec<&Expr>) = plan.having.iter().partition(of_totals);
         let named = |list: &[(String, Expr)]| {
             let compiled =
                 list.iter().map(|(name, expr)| Ok((name.as_str().into(), Expression::compile(expr, &fields)?)));
             compiled.collect::<Result<Vec<_>>>()
         };
         Ok(Self {
-            counts_only: Conjunction::compile(counting, &counts_schema)?,
+            totals_only: Conjunction::compile(totalled, &totals_schema)?,
+            totals: aggregates.iter().map(TotalColumn::new).collect::<Result<_>>()?,
             rest: Conjunction::compile(rest, &fields)?,
             outputs: named(&plan.outputs)?,
             keys: named(keys)?,
             early: early(&plan.having, aggregates),
             fields,
-            counts_schema,
+            totals_schema,
         })
     }
 
@@ -81,18 +86,26 @@ impl Post {
         self.early
     }
 
-    /// The rows, ascending, whose aggregates may pass. `counts` has one vector an aggregate.
+    /// One column an aggregate; `total` gives what the aggregate of an index comes to in a row.
     #[must_use]
-    pub fn promising(&self, counts: &[Vec<i64>], rows: usize) -> Vec<u32> {
-        let arrays = counts.iter().map(|column| Arc::new(Int64Array::from(column.clone())) as ArrayRef).collect();
-        self.counts_only.rows(&record_batch(&self.counts_schema, arrays, rows))
+    pub fn totals(&self, rows: usize, total: impl Fn(usize, usize) -> Total) -> Vec<ArrayRef> {
+        let columns = self.totals.iter().enumerate();
+        columns.map(|(index, column)| column.array((0..rows).map(|row| total(index, row)))).collect()
     }
 
-    /// The operator's rows as a batch: its own columns, then the aggregates.
+    /// The rows, ascending, whose aggregates may pass. `totals` has one column an aggregate.
     #[must_use]
-    pub fn batch(&self, mut columns: Vec<ArrayRef>, counts: &[Vec<i64>], rows: usize) -> RecordBatch {
-        columns.extend(counts.iter().map(|column| Arc::new(Int64Array::from(column.clone())) as ArrayRef));
-        record_batch(&self.fields, columns, rows)
+    pub fn promising(&self, totals: &[ArrayRef], rows: usize) -> Vec<u32> {
+        self.totals_only.rows(&record_batch(&self.totals_schema, totals.to_vec(), rows))
+    }
+
+    /// The operator's rows as a batch: its own columns, then the aggregates, of which `rows` are chosen.
+    #[must_use]
+    pub fn batch(&self, mut columns: Vec<ArrayRef>, totals: &[ArrayRef], rows: &[u32]) -> RecordBatch {
+        let chosen = UInt32Array::from(rows.to_vec());
+        let pick = |column: &ArrayRef| arrow::compute::take(column, &chosen, None).expect("the rows are the column's");
+        columns.extend(totals.iter().map(pick));
+        record_batch(&self.fields, columns, rows.len())
     }
 
     /// The rows of a batch, ascending, that pass.
@@ -120,7 +133,7 @@ pub fn early(having: &[Expr], aggregates: &[Aggregate]) -> Early {
     if having.iter().any(|expr| is_first_seen(expr, aggregates)) {
         return Early::FirstSeen;
     }
-    if having.iter().all(lasting) { Early::Lasting } else { Early::No }
+    if having.iter().all(|expr| lasting(expr, aggregates)) { Early::Lasting } else { Early::No }
 }
 
 /// Whether `expr` asks that nothing came before, within a range that ends before the row itself.
@@ -132,21 +145,25 @@ fn is_first_seen(expr: &Expr, aggregates: &[Aggregate]) -> bool {
         .is_some_and(|a| a.kind == AggregateKind::Count && a.argument.is_none() && a.filter.is_none() && a.frame.1 > 0)
 }
 
-/// Whether `expr`, once true for a row, stays true whatever records are added: it sets lower bounds on counts, or does
-/// not look at them.
-fn lasting(expr: &Expr) -> bool {
+/// Whether `expr`, once true for a row, stays true whatever records are added: it sets bounds that aggregates only move
+/// away from, or does not look at them.
+fn lasting(expr: &Expr, aggregates: &[Aggregate]) -> bool {
+    use AggregateKind::{Any, Count, CountDistinct, Greatest, Least};
     if expr.column_refs().iter().all(|column| !is_aggregate(&column.name)) {
         return true;
     }
+    let kind = |expr: &Expr| aggregate_index(expr).and_then(|index| aggregates.get(index)).map(|a| &a.kind);
+    let grows = |expr: &Expr| matches!(kind(expr), Some(Count | CountDistinct | Greatest));
+    let shrinks = |expr: &Expr| matches!(kind(expr), Some(Least));
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => match op {
-            Operator::And | Operator::Or => lasting(left) && lasting(right),
-            Operator::Gt | Operator::GtEq => aggregate_index(left).is_some() && literal(right).is_some(),
-            Operator::Lt | Operator::LtEq => literal(left).is_some() && aggregate_index(right).is_some(),
+            Operator::And | Operator::Or => lasting(left, aggregates) && lasting(right, aggregates),
+            Operator::Gt | Operator::GtEq => (grows(left) && is_literal(right)) || (is_literal(left) && shrinks(right)),
+            Operator::Lt | Operator::LtEq => (shrinks(left) && is_literal(right)) || (is_literal(left) && grows(right)),
             _ => false,
         },
-        Expr::Alias(alias) => lasting(&alias.expr),
-        _ => false,
+        Expr::Alias(alias) => lasting(&alias.expr, aggregates),
+        _ => kind(expr) == Some(&Any),
     }
 }
 
@@ -159,6 +176,10 @@ fn aggregate_index(expr: &Expr) -> Option<usize> {
         Expr::Column(column) => column.name.strip_prefix("__aggregate_")?.parse().ok(),
         _ => None,
     }
+}
+
+fn is_literal(expr: &Expr) -> bool {
+    matches!(expr, Expr::Literal(..))
 }
 
 fn literal(expr: &Expr) -> Option<i64> {

@@ -8,7 +8,7 @@ use datafusion::common::{Column, Result, plan_err};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
-use crate::plan::functions::TUMBLE;
+use crate::plan::functions::{HOP_COLUMN, TUMBLE};
 
 /// The column that holds the number of the record, from 0.
 pub const ROW: &str = "__row";
@@ -46,7 +46,11 @@ pub fn below(logical: &LogicalPlan, records: &RecordBatch) -> Result<LogicalPlan
 pub fn window_column(logical: &LogicalPlan) -> usize {
     match logical {
         LogicalPlan::Aggregate(node) => {
-            let is_window = |expr: &Expr| matches!(expr, Expr::ScalarFunction(call) if call.func.name() == TUMBLE);
+            let is_window = |expr: &Expr| match expr {
+                Expr::ScalarFunction(call) => call.func.name() == TUMBLE,
+                Expr::Column(column) => column.name == HOP_COLUMN,
+                _ => false,
+            };
             node.group_expr.iter().position(is_window).unwrap_or(0)
         }
         other => other.inputs().first().map_or(0, |input| window_column(input)),
@@ -78,6 +82,10 @@ fn rebuild(plan: &LogicalPlan, records: &RecordBatch) -> Result<LogicalPlan> {
         LogicalPlan::Aggregate(node) => {
             let input = rebuild(&node.input, records)?;
             LogicalPlanBuilder::from(input).aggregate(node.group_expr.clone(), node.aggr_expr.clone())?.build()
+        }
+        LogicalPlan::Unnest(unnest) => {
+            let input = LogicalPlanBuilder::from(rebuild(&unnest.input, records)?);
+            input.unnest_columns_with_options(unnest.exec_columns.clone(), unnest.options.clone())?.build()
         }
         other => plan_err!("the oracle does not know {}", other.display()),
     }

@@ -56,6 +56,8 @@ pub async fn findings(
     for batch in found {
         findings.extend(named(detector, stream, &records, &batch)?);
     }
+    let silent_until = silent_until(detector, processed, accepted);
+    findings.retain(|(_, time, _)| *time >= silent_until);
     Ok(one_an_id(findings))
 }
 
@@ -81,6 +83,8 @@ async fn without_copies(detector: &Detector, stream: &Stream, accepted: &RecordB
         passing.extend(rows_of(&batch));
     }
     passing.sort_unstable();
+    // Hopping windows have a row more than once.
+    passing.dedup();
     for row in passing {
         let identity: Vec<String> = identity(stream, accepted, row).iter().map(|value| format!("{value:?}")).collect();
         keep[row] = seen.insert(identity);
@@ -102,8 +106,16 @@ fn identity(stream: &Stream, records: &RecordBatch, row: usize) -> Vec<Value> {
     identity_names(stream).iter().map(|name| value_at(column(name), row)).collect()
 }
 
-/// One finding with the event id of its record, for choosing among those with one id.
-type Found = (String, OracleFinding);
+/// Until when a detector that learns is silent.
+fn silent_until(detector: &Detector, processed: &RecordBatch, accepted: &[bool]) -> i64 {
+    let times = processed.column_by_name("event_time").expect("every stream has it");
+    let times = times.as_primitive::<TimestampMicrosecondType>().values().iter();
+    let earliest = times.zip(accepted).filter(|(_, accepted)| **accepted).map(|(time, _)| *time).min();
+    if detector.learn == 0 { i64::MIN } else { earliest.unwrap_or(i64::MAX).saturating_add(detector.learn) }
+}
+
+/// One finding with the event id of its record, for choosing among those with one id, and its row's time.
+type Found = (String, i64, OracleFinding);
 
 fn named(detector: &Detector, stream: &Stream, records: &RecordBatch, batch: &RecordBatch) -> Result<Vec<Found>> {
     let outputs = detector.plan.outputs.len();
@@ -121,7 +133,7 @@ fn named(detector: &Detector, stream: &Stream, records: &RecordBatch, batch: &Re
             let keys: Vec<Value> = keys.collect();
             let finding_id = finding_id(name, "window", *size, &keys, Subject::Window(start));
             let keys = detector.plan.keys.iter().map(|(name, _)| name.clone()).zip(keys).collect();
-            (String::new(), OracleFinding { finding_id, window: Some(start), keys, row: row_at(row) })
+            (String::new(), start, OracleFinding { finding_id, window: Some(start), keys, row: row_at(row) })
         };
         return Ok((0..batch.num_rows()).map(finding).collect());
     }
@@ -145,7 +157,7 @@ fn named(detector: &Detector, stream: &Stream, records: &RecordBatch, batch: &Re
         let subject = if first_seen { Subject::FirstSeen(time) } else { Subject::Record(&identity) };
         let finding_id = finding_id(name, operator, reach.unwrap_or(0), &values, subject);
         let window = reach.map(|reach| time.saturating_sub(reach));
-        (value_at(&ids, row).to_string(), OracleFinding { finding_id, window, keys, row: found })
+        (value_at(&ids, row).to_string(), time, OracleFinding { finding_id, window, keys, row: found })
     };
     Ok(rows_of(batch).into_iter().enumerate().map(finding).collect())
 }
@@ -175,8 +187,8 @@ pub fn column(records: &RecordBatch, request: &ColumnRequest) -> ArrayRef {
 
 /// Rows with one id are one finding: that of the least event id, and of the first taken in among equals.
 fn one_an_id(findings: Vec<Found>) -> Vec<OracleFinding> {
-    let mut best: HashMap<FindingId, Found> = HashMap::new();
-    for (event_id, finding) in findings {
+    let mut best: HashMap<FindingId, (String, OracleFinding)> = HashMap::new();
+    for (event_id, _, finding) in findings {
         match best.get(&finding.finding_id) {
             Some((kept, _)) if *kept <= event_id => {}
             _ => {

@@ -10,7 +10,7 @@ use datafusion_expr::planner::{ContextProvider, ExprPlanner};
 use datafusion_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
 use watchfire_record::Stream;
 
-use super::functions;
+use super::{aggregates, functions};
 
 /// The tables and functions that detectors are planned against. One for all detectors.
 pub struct PlanningContext {
@@ -38,7 +38,9 @@ impl PlanningContext {
             }
             scalar.insert(function.name().to_owned(), function);
         }
-        let aggregates = datafusion_functions_aggregate::all_default_aggregate_functions().into_iter();
+        let aggregates = datafusion_functions_aggregate::all_default_aggregate_functions();
+        // Ours take the place of those of the same name.
+        let aggregates = aggregates.into_iter().chain(aggregates::all());
         Self {
             tables: streams.iter().map(table).collect(),
             scalar,

@@ -33,6 +33,12 @@ pub fn flatten(plan: &LogicalPlan) -> Result<Flat<'_>> {
             flat.outputs = inlined.collect::<Result<Vec<_>>>()?;
             Ok(flat)
         }
+        LogicalPlan::Unnest(unnest) => {
+            // The one that there is comes of `hop`: its list stands for the window's start.
+            let flat = flatten(&unnest.input)?;
+            let outputs = unnest.dependency_indices.iter().map(|index| flat.outputs[*index].clone()).collect();
+            Ok(Flat { outputs, ..flat })
+        }
         base => {
             let columns = base.schema().columns();
             let outputs = columns.into_iter().map(Expr::Column).collect();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, StringBuilder, TimestampMicrosecondArray};
+use arrow::array::{AsArray, ListBuilder, StringBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder};
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use datafusion_common::{DFSchema, Result, ScalarValue, plan_err};
 use datafusion_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
@@ -17,6 +17,11 @@ pub const JSON_GET_TEXT: &str = "json_get_text";
 /// Name of the tumbling window function.
 pub const TUMBLE: &str = "tumble";
 
+/// Name of the function behind `hop`: the starts of all windows that a time lies in.
+pub const HOP_STARTS: &str = "__hop_starts";
+/// Name of the column that `hop` is expanded to.
+pub const HOP_COLUMN: &str = "__hop";
+
 const TIME: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 
 /// All functions of this module.
@@ -24,6 +29,7 @@ const TIME: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 pub fn all() -> Vec<Arc<ScalarUDF>> {
     vec![
         Arc::new(ScalarUDF::from(Tumble::new())),
+        Arc::new(ScalarUDF::from(HopStarts::new())),
         Arc::new(ScalarUDF::from(JsonGet::new(false))),
         Arc::new(ScalarUDF::from(JsonGet::new(true))),
     ]
@@ -65,10 +71,55 @@ impl ScalarUDFImpl for Tumble {
     }
 }
 
+/// `__hop_starts(event_time, slide, size)`: the starts of the windows of `size` that a time lies in, one each `slide`.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct HopStarts(Signature);
+
+impl HopStarts {
+    fn new() -> Self {
+        let interval = || DataType::Interval(arrow::datatypes::IntervalUnit::MonthDayNano);
+        Self(Signature::exact(vec![TIME, interval(), interval()], Volatility::Immutable))
+    }
+}
+
+impl ScalarUDFImpl for HopStarts {
+    fn name(&self) -> &str {
+        HOP_STARTS
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.0
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::new_list(TIME, true))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let (ColumnarValue::Scalar(slide), ColumnarValue::Scalar(size)) = (&args.args[1], &args.args[2]) else {
+            return plan_err!("hop wants literal INTERVALs as its second and third argument");
+        };
+        let (slide, size) = (interval_micros(slide)?, interval_micros(size)?);
+        let times = args.args[0].to_array(args.number_rows)?;
+        let mut lists = ListBuilder::new(TimestampMicrosecondBuilder::new());
+        for time in times.as_primitive::<TimestampMicrosecondType>() {
+            lists.append_option(time.map(|time| window_starts(time, size, slide).map(Some)));
+        }
+        Ok(ColumnarValue::Array(Arc::new(lists.finish())))
+    }
+}
+
 /// The start of the window of `size` microseconds in which `time` lies.
 #[must_use]
 pub fn window_start(time: i64, size: i64) -> i64 {
     time - time.rem_euclid(size)
+}
+
+/// The starts of the windows of `size` microseconds, one each `slide`, in which `time` lies; the latest first.
+pub fn window_starts(time: i64, size: i64, slide: i64) -> impl Iterator<Item = i64> {
+    let latest = window_start(time, slide);
+    std::iter::successors(Some(latest), move |start| start.checked_sub(slide))
+        .take_while(move |start| time.saturating_sub(size) < *start)
 }
 
 /// The length of an interval literal in microseconds.

@@ -1,6 +1,7 @@
 //! From SQL to what our operators run: DataFusion plans the text, and here the plan is taken apart, checked against
 //! what can be run, and put into one of three forms.
 
+pub mod aggregates;
 mod context;
 pub mod flatten;
 pub mod functions;
@@ -11,6 +12,7 @@ mod window;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion_common::config::ConfigOptions;
 use datafusion_common::tree_node::{Transformed, TreeNode};
 use datafusion_common::{Column, Result};
@@ -50,6 +52,26 @@ pub enum AggregateKind {
     Count,
     /// `count(DISTINCT x)`, exact up to a limit.
     CountDistinct,
+    /// `sum(x)`; NULL beyond 64 bits.
+    Sum,
+    /// `avg(x)`.
+    Average,
+    /// `min(x)`.
+    Least,
+    /// `max(x)`.
+    Greatest,
+    /// `bool_and(x)`.
+    All,
+    /// `bool_or(x)`.
+    Any,
+}
+
+impl AggregateKind {
+    /// Whether it is NULL over no rows.
+    #[must_use]
+    pub fn can_be_null(&self) -> bool {
+        !matches!(self, Self::Count | Self::CountDistinct)
+    }
 }
 
 /// One aggregate of a range or window.
@@ -61,6 +83,8 @@ pub struct Aggregate {
     pub argument: Option<Expr>,
     /// Over which rows: `FILTER (WHERE …)`.
     pub filter: Option<Expr>,
+    /// The type of its result.
+    pub output: DataType,
     /// The range frame, for over-range: from how long before the row to how long before it, microseconds, both ends
     /// included. Zeroes for a window.
     pub frame: (i64, i64),
@@ -76,10 +100,12 @@ pub enum Operator {
         /// The aggregates; post-expressions know them as [`aggregate_column`].
         aggregates: Vec<Aggregate>,
     },
-    /// Aggregates over tumbling windows, by key.
+    /// Aggregates over tumbling or hopping windows, by key.
     Window {
         /// The windows' length, microseconds.
         size: i64,
+        /// From one window's start to the next one's, microseconds: the length, if they tumble.
+        slide: i64,
         /// The aggregates; post-expressions know them as [`aggregate_column`].
         aggregates: Vec<Aggregate>,
     },
@@ -276,7 +302,7 @@ impl Operator {
         Ok(match self {
             Self::Match => Self::Match,
             Self::OverRange { aggregates } => Self::OverRange { aggregates: lift_all(aggregates)? },
-            Self::Window { size, aggregates } => Self::Window { size, aggregates: lift_all(aggregates)? },
+            Self::Window { size, slide, aggregates } => Self::Window { size, slide, aggregates: lift_all(aggregates)? },
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Plans of sliding ranges: `agg(…) OVER (PARTITION BY … ORDER BY event_time RANGE …)`.
 
+use arrow::datatypes::DataType;
 use datafusion_common::{Result, ScalarValue};
 use datafusion_expr::expr::{WindowFunction, WindowFunctionParams};
 use datafusion_expr::{Expr, LogicalPlan, Window, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition};
@@ -57,9 +58,10 @@ fn resolve(node: &Window) -> Result<Ranges<'_>, PlanProblem> {
         }
     };
     let (schema, inputs) = (node.input.schema(), ranges.meanings.clone());
-    for expr in &node.window_expr {
+    for (index, expr) in node.window_expr.iter().enumerate() {
         let inlined = inline(expr, schema, &inputs)?;
-        let (aggregate, partition) = range_aggregate(&inlined)?;
+        let output = node.schema.field(inputs.len() + index).data_type().clone();
+        let (aggregate, partition) = range_aggregate(&inlined, output)?;
         if !ranges.aggregates.is_empty() && partition != ranges.partition {
             return Err(PlanProblem::form(
                 "ranges with different PARTITION BY in one detector are not run in this version",
@@ -73,7 +75,7 @@ fn resolve(node: &Window) -> Result<Ranges<'_>, PlanProblem> {
     Ok(ranges)
 }
 
-fn range_aggregate(expr: &Expr) -> Result<(Aggregate, Vec<Expr>), PlanProblem> {
+fn range_aggregate(expr: &Expr, output: DataType) -> Result<(Aggregate, Vec<Expr>), PlanProblem> {
     let Expr::WindowFunction(call) = expr else {
         return Err(PlanProblem::Planner(format!("no window function: {expr}")));
     };
@@ -100,7 +102,8 @@ fn range_aggregate(expr: &Expr) -> Result<(Aggregate, Vec<Expr>), PlanProblem> {
             "compare the aggregates in QUALIFY, or in the WHERE of an outer SELECT",
         ));
     }
-    let aggregate = window::aggregate(function.name(), args, *distinct, filter.as_deref(), frame)?;
+    let kind = window::aggregate_kind(function.name(), *distinct)?;
+    let aggregate = window::aggregate(kind, args, filter.as_deref(), frame, output)?;
     Ok((aggregate, partition_by.clone()))
 }
 

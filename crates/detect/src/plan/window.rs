@@ -1,15 +1,19 @@
-//! Plans of tumbling windows: `GROUP BY tumble(event_time, …), keys`.
+//! Plans of windows: `GROUP BY tumble(event_time, …) | hop(event_time, …), keys`.
 
+use arrow::datatypes::DataType;
 use datafusion_common::Result;
 use datafusion_expr::{Expr, LogicalPlan};
 
 use super::flatten::{Flat, flatten, inline};
-use super::functions::{TUMBLE, interval_micros};
+use super::functions::{HOP_STARTS, TUMBLE, interval_micros};
 use super::range::is_event_time;
 use super::{
     Aggregate, AggregateKind, DetectorPlan, Operator, Parts, PlanProblem, Planner, WINDOW_COLUMN, aggregate_column,
     key_column, own_column,
 };
+
+/// In how many hopping windows a record may lie: each keeps a state of its own.
+const MOST_WINDOWS: i64 = 300;
 
 /// Plans a detector whose topmost operator is an aggregate node.
 pub(super) fn plan(
@@ -25,79 +29,126 @@ pub(super) fn plan(
     for group in groups {
         match window_size(&group)? {
             Some(found) if size.replace(found).is_none() => meanings.push(own_column(WINDOW_COLUMN.into())),
-            Some(_) => return Err(PlanProblem::form("two windows in one GROUP BY", "keep one tumble(…)")),
+            Some(_) => return Err(PlanProblem::form("two windows in one GROUP BY", "keep one of them")),
             None => {
                 meanings.push(own_column(key_column(keys.len())));
                 keys.push(group);
             }
         }
     }
-    let Some(size) = size else {
+    let Some((size, slide)) = size else {
         return Err(PlanProblem::form(
             "a GROUP BY without a window needs memory without end",
             "add tumble(event_time, INTERVAL '5 minutes') to the GROUP BY, or count in a sliding range",
         ));
     };
     let mut aggregates = Vec::new();
-    for expr in &node.aggr_expr {
+    for (index, expr) in node.aggr_expr.iter().enumerate() {
         meanings.push(own_column(aggregate_column(aggregates.len())));
-        aggregates.push(window_aggregate(&inline(expr, input, &scan.outputs)?)?);
+        let output = node.schema.field(node.group_expr.len() + index).data_type().clone();
+        aggregates.push(window_aggregate(&inline(expr, input, &scan.outputs)?, output)?);
     }
     let schema = above.base.schema();
     let inline_all = |exprs: &[Expr]| exprs.iter().map(|e| inline(e, schema, &meanings)).collect::<Result<Vec<_>>>();
     let flat = Flat { base: above.base, predicates: Vec::new(), outputs: inline_all(&above.outputs)? };
     let having = inline_all(&above.predicates)?;
-    let operator = Operator::Window { size, aggregates };
+    let operator = Operator::Window { size, slide, aggregates };
     planner.assemble(logical, Parts { operator, keys: named(keys), flat: &flat, scan: &scan, having })
 }
 
-/// The size of the window if the expression is one.
-fn window_size(expr: &Expr) -> Result<Option<i64>, PlanProblem> {
+/// The windows' size, and how far apart they start, if the expression is one.
+fn window_size(expr: &Expr) -> Result<Option<(i64, i64)>, PlanProblem> {
     match expr {
         Expr::ScalarFunction(call) if call.func.name() == TUMBLE => match call.args.as_slice() {
-            [time, Expr::Literal(size, _)] if is_event_time(time) => Ok(Some(interval_micros(size)?)),
+            [time, Expr::Literal(size, _)] if is_event_time(time) => {
+                let size = interval_micros(size)?;
+                Ok(Some((size, size)))
+            }
             _ => Err(PlanProblem::form(
                 "tumble wants the stream's event_time and a literal interval",
                 "write tumble(event_time, INTERVAL '5 minutes')",
+            )),
+        },
+        Expr::ScalarFunction(call) if call.func.name() == HOP_STARTS => match call.args.as_slice() {
+            [time, Expr::Literal(slide, _), Expr::Literal(size, _)] if is_event_time(time) => {
+                hopping(interval_micros(slide)?, interval_micros(size)?).map(Some)
+            }
+            _ => Err(PlanProblem::form(
+                "hop wants the stream's event_time and two literal intervals",
+                "write hop(event_time, INTERVAL '1 minute', INTERVAL '5 minutes'): every minute, over five",
             )),
         },
         _ => Ok(None),
     }
 }
 
-fn window_aggregate(expr: &Expr) -> Result<Aggregate, PlanProblem> {
+fn hopping(slide: i64, size: i64) -> Result<(i64, i64), PlanProblem> {
+    if slide > size {
+        return Err(PlanProblem::form(
+            "these windows leave gaps: records between them are in none",
+            "put the shorter interval first: hop(event_time, how often, how long)",
+        ));
+    }
+    if size / slide > MOST_WINDOWS {
+        return Err(PlanProblem::form(
+            format!("each record lies in more than {MOST_WINDOWS} of these windows"),
+            "hop less often, or count in a sliding range, which has no such limit",
+        ));
+    }
+    Ok((size, slide))
+}
+
+fn window_aggregate(expr: &Expr, output: DataType) -> Result<Aggregate, PlanProblem> {
     match expr {
         Expr::AggregateFunction(call) => {
             let params = &call.params;
-            aggregate(call.func.name(), &params.args, params.distinct, params.filter.as_deref(), (0, 0))
+            let kind = aggregate_kind(call.func.name(), params.distinct)?;
+            aggregate(kind, &params.args, params.filter.as_deref(), (0, 0), output)
         }
         other => Err(PlanProblem::Planner(format!("no aggregate function: {other}"))),
     }
 }
 
-/// An aggregate that this version runs.
+/// An aggregate function's kind, if it is one that is run.
+pub(super) fn aggregate_kind(name: &str, distinct: bool) -> Result<AggregateKind, PlanProblem> {
+    Ok(match (name, distinct) {
+        ("count", true) => AggregateKind::CountDistinct,
+        ("count", false) => AggregateKind::Count,
+        ("sum", false) => AggregateKind::Sum,
+        ("avg", false) => AggregateKind::Average,
+        // Least and greatest are the same without copies.
+        ("min", _) => AggregateKind::Least,
+        ("max", _) => AggregateKind::Greatest,
+        ("bool_and", false) => AggregateKind::All,
+        ("bool_or", false) => AggregateKind::Any,
+        _ => return Err(unknown_aggregate(name)),
+    })
+}
+
+/// An aggregate of this kind.
 pub(super) fn aggregate(
-    name: &str,
+    kind: AggregateKind,
     args: &[Expr],
-    distinct: bool,
     filter: Option<&Expr>,
     frame: (i64, i64),
+    output: DataType,
 ) -> Result<Aggregate, PlanProblem> {
-    let [argument] = args else { return Err(unknown_aggregate(name)) };
-    if name != "count" {
-        return Err(unknown_aggregate(name));
-    }
-    let counts_rows = matches!(argument, Expr::Literal(value, _) if !value.is_null());
-    let kind = if distinct { AggregateKind::CountDistinct } else { AggregateKind::Count };
-    let argument = (distinct || !counts_rows).then(|| argument.clone());
-    Ok(Aggregate { kind, argument, filter: filter.cloned(), frame })
+    let [argument] = args else {
+        return Err(PlanProblem::form(
+            "an aggregate with more than one argument",
+            "give it one: put others into it with concat_ws('|', a, b)",
+        ));
+    };
+    let counts_rows = kind == AggregateKind::Count && matches!(argument, Expr::Literal(value, _) if !value.is_null());
+    let argument = (!counts_rows).then(|| argument.clone());
+    Ok(Aggregate { kind, argument, filter: filter.cloned(), frame, output })
 }
 
 /// Says which aggregates are run.
 pub(super) fn unknown_aggregate(name: &str) -> PlanProblem {
     PlanProblem::form(
         format!("`{name}` is not run in this version"),
-        "write count(*), count(x) or count(DISTINCT x), each with FILTER (WHERE …) if you like",
+        "write count, sum, avg, min, max, bool_and or bool_or, each with FILTER (WHERE …) if you like",
     )
 }
 

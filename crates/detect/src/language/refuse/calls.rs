@@ -13,7 +13,8 @@ use crate::language::functions::{self, Argument, Refused};
 use crate::language::nearest::nearest;
 use crate::language::windows::folded;
 
-const ONLY_COUNT: &str = "write count(*), count(x) or count(DISTINCT x), each with FILTER (WHERE …) if you like";
+const AGGREGATES: &str =
+    "write count, count(DISTINCT x), sum, avg, min, max, bool_and or bool_or, each with FILTER (WHERE …) if you like";
 
 impl Checker<'_> {
     pub(super) fn call(&mut self, function: &Function, context: Context<'_>) {
@@ -24,7 +25,7 @@ impl Checker<'_> {
         let Some(name) = name else { return self.unknown_function(function, &function.name.to_string(), context) };
         match functions::refused(&name) {
             Some(reason) => self.refused_call(function, &name, reason, context),
-            None if name == "count" => self.count(function, context),
+            None if functions::AGGREGATES.contains(&name.as_str()) => self.aggregate(function, &name, context),
             None if name == "first_seen" => self.placed_first_seen(function, context),
             None => match functions::find(&name) {
                 Some(scalar) => self.scalar_call(function, scalar, context),
@@ -49,17 +50,12 @@ impl Checker<'_> {
                 format!("`{name}` needs ORDER BY event_time, event_id, and is not run in this version"),
                 "count in a sliding range: count(*) FILTER (WHERE …) OVER (PARTITION BY … ORDER BY event_time RANGE INTERVAL '1 hour' PRECEDING)",
             ),
-            Refused::Inexact => (codes::INEXACT, format!("`{name}` is not exact over a stream"), ONLY_COUNT),
-            Refused::Later => (codes::AGGREGATE, format!("`{name}` is not run in this version"), ONLY_COUNT),
+            Refused::Inexact => (codes::INEXACT, format!("`{name}` is not exact over a stream"), AGGREGATES),
+            Refused::Later => (codes::AGGREGATE, format!("`{name}` is not run in this version"), AGGREGATES),
             Refused::Session => (
                 codes::SESSION,
                 "session windows are not supported: only their end tells what belongs to them".to_owned(),
                 "count in a sliding range: count(*) OVER (PARTITION BY … ORDER BY event_time RANGE INTERVAL '30 minutes' PRECEDING)",
-            ),
-            Refused::Hop => (
-                codes::HOP,
-                "hopping windows are not run in this version".to_owned(),
-                "a sliding range has no edge to hide behind: count(*) OVER (PARTITION BY … ORDER BY event_time RANGE INTERVAL '5 minutes' PRECEDING); or GROUP BY tumble(event_time, INTERVAL '5 minutes'), …",
             ),
             Refused::Fails => (
                 codes::UNKNOWN_FUNCTION,
@@ -77,7 +73,7 @@ impl Checker<'_> {
         let span = span.unwrap_or_else(|| self.call_span(function, context));
         let error =
             self.error(codes::UNKNOWN_FUNCTION, span, format!("there is no function `{name}`")).label("unknown");
-        let known = functions::SCALARS.iter().map(|scalar| scalar.name).chain(["count"]);
+        let known = functions::SCALARS.iter().map(|scalar| scalar.name).chain(functions::AGGREGATES);
         let help = match functions::elsewhere(name) {
             Some("->>") => "reach into JSON with operators: request -> 'tags' ->> 'env'".to_owned(),
             Some(here) => format!("it is `{here}` here"),
@@ -125,11 +121,11 @@ impl Checker<'_> {
         !named && !odd
     }
 
-    fn count(&mut self, function: &Function, context: Context<'_>) {
+    fn aggregate(&mut self, function: &Function, name: &str, context: Context<'_>) {
         if !self.plain(function, context) {
             return;
         }
-        self.count_arguments(function, context);
+        self.aggregate_arguments(function, name, context);
         if self.misplaced(function, context) {
             return;
         }
@@ -139,7 +135,7 @@ impl Checker<'_> {
                 let error = self.error(
                     codes::UNBOUNDED,
                     self.call_span(function, context),
-                    "a count over all time needs memory without end",
+                    format!("a {name} over all time needs memory without end"),
                 );
                 self.report(error.label("no window here").help("count in a sliding range: count(*) OVER (ORDER BY event_time RANGE INTERVAL '1 hour' PRECEDING), or in windows: GROUP BY tumble(event_time, INTERVAL '1 hour')"));
             }
@@ -147,21 +143,25 @@ impl Checker<'_> {
         }
     }
 
-    fn count_arguments(&mut self, function: &Function, context: Context<'_>) {
+    fn aggregate_arguments(&mut self, function: &Function, name: &str, context: Context<'_>) {
         let FunctionArguments::List(list) = &function.args else { return };
         let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
         let fits = match list.args.as_slice() {
             [FunctionArg::Unnamed(FunctionArgExpr::Expr(_))] => true,
-            [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] => !distinct,
+            [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] => !distinct && name == "count",
             _ => false,
         };
+        let span = || self.call_span(function, context);
         if !fits {
-            let error = self.error(codes::ARGUMENT, self.call_span(function, context), "count takes one argument");
+            let error = self.error(codes::ARGUMENT, span(), format!("{name} takes one argument"));
             self.report(error.help(if list.args.len() > 1 {
                 "to count combinations, put them together: count(DISTINCT concat_ws('|', a, b))"
             } else {
-                ONLY_COUNT
+                AGGREGATES
             }));
+        } else if distinct && !matches!(name, "count" | "min" | "max") {
+            let error = self.error(codes::AGGREGATE, span(), format!("{name}(DISTINCT …) is not run in this version"));
+            self.report(error.help(AGGREGATES));
         }
     }
 
@@ -199,7 +199,7 @@ impl Checker<'_> {
         if function.over.is_some() || function.filter.is_some() || distinct {
             let message = format!("`{}` is computed from one row: it has no OVER, FILTER or DISTINCT", scalar.name);
             let error = self.error(codes::AGGREGATE, self.call_span(function, context), message);
-            return self.report(error.help(ONLY_COUNT));
+            return self.report(error.help(AGGREGATES));
         }
         let (Some(last), arguments) = (scalar.arguments.last(), arguments(function)) else { return };
         for (index, argument) in arguments.into_iter().enumerate() {

@@ -4,6 +4,7 @@ use datafusion_sql::sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem, Valu
 
 use super::Checker;
 use crate::language::codes;
+use crate::language::hop::{first_hop, same_call};
 use crate::language::windows::{is_call_of, same};
 
 impl Checker<'_> {
@@ -36,7 +37,24 @@ impl Checker<'_> {
                 keys.join(", ")
             )));
         }
+        self.hops(select, &meant);
         true
+    }
+
+    /// A SELECT has one hopping window at most, and groups by it.
+    fn hops(&mut self, select: &Select, groups: &[&Expr]) {
+        let Some(hop) = first_hop(select).map(Expr::Function) else { return };
+        let problem = if !groups.iter().any(|group| same_call(group, &hop)) {
+            "a hopping window is one of the GROUP BY, written as it is there"
+        } else if groups.iter().filter(|group| is_call_of_one(group, &WINDOWS)).count() > 1 {
+            "two windows in one GROUP BY"
+        } else {
+            return;
+        };
+        let error = self.error(codes::HOP, self.span(&hop, select), problem);
+        self.report(error.help(
+            "write GROUP BY hop(event_time, INTERVAL '1 minute', INTERVAL '5 minutes'), …: every minute, over five",
+        ));
     }
 
     fn having_alone(&mut self, select: &Select) {
@@ -62,9 +80,9 @@ fn is_call_of_one(expr: &Expr, names: &[&str]) -> bool {
     }
 }
 
-/// Whether an expression is the start of a tumbling window.
-pub(super) fn is_tumble(expr: &Expr) -> bool {
-    is_call_of_one(expr, &["tumble"])
+/// Whether an expression is the start of a window.
+pub(super) fn is_window(expr: &Expr) -> bool {
+    is_call_of_one(expr, &["tumble", "hop"])
 }
 
 /// What an element of GROUP BY stands for: a name or a number of the SELECT list, else itself.

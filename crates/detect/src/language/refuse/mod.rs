@@ -14,7 +14,6 @@ use std::ops::Range;
 use datafusion_sql::sqlparser::ast::{Expr, Query, Select, Spanned};
 use watchfire_record::Stream;
 
-use super::codes;
 use super::diagnostic::Diagnostic;
 use super::parse::Parsed;
 
@@ -26,9 +25,8 @@ const MOST: usize = 50;
 #[must_use]
 pub fn check(parsed: &Parsed, streams: &[Stream]) -> Vec<Diagnostic> {
     let mut checker = Checker { parsed, streams, with_names: Vec::new(), found: Vec::new() };
-    checker.header();
     checker.query(&parsed.query);
-    if !checker.found.iter().any(|d| d.is_error() && d.code != codes::LEARN) {
+    if !checker.found.iter().any(Diagnostic::is_error) {
         checker.columns();
     }
     let mut found = checker.found;
@@ -99,12 +97,5 @@ impl Checker<'_> {
     /// The bytes of a sub-query, its parentheses not among them.
     fn query_span(&self, query: &Query) -> Range<usize> {
         self.parsed.source.range(query.span()).unwrap_or_else(|| self.parsed.first_token())
-    }
-
-    fn header(&mut self) {
-        if let Some(span) = self.parsed.header.learn.and(self.parsed.header.span("learn")) {
-            let error = self.error(codes::LEARN, span, "`learn` is not run in this version");
-            self.report(error.help("take the key out: first_seen then finds from the first record on"));
-        }
     }
 }

@@ -7,7 +7,7 @@ use datafusion_sql::sqlparser::ast::{BinaryOperator, Expr, Function, GroupByExpr
 
 use super::Checker;
 use super::expressions::text_of;
-use super::group::{is_tumble, meaning};
+use super::group::{is_window, meaning};
 use super::scope::{Facts, Scope};
 use crate::language::codes;
 use crate::language::windows::{self, folded};
@@ -61,7 +61,7 @@ impl Checker<'_> {
     pub(super) fn null_keys(&mut self, select: &Select, input: &Scope, known: &Facts) {
         let mut keys: Vec<Expr> = Vec::new();
         if let GroupByExpr::Expressions(exprs, _) = &select.group_by {
-            keys.extend(exprs.iter().map(|expr| meaning(expr, select)).filter(|expr| !is_tumble(expr)).cloned());
+            keys.extend(exprs.iter().map(|expr| meaning(expr, select)).filter(|expr| !is_window(expr)).cloned());
         }
         for_each_call(select, |function| {
             if let Some(Ok(spec)) = function.over.as_ref().map(|over| windows::resolve(over, &select.named_window)) {

@@ -1,6 +1,6 @@
-//! The window operator: counts a key and window, final when the watermark reaches the window's end.
+//! The window operator: aggregates a key and window, final when the watermark reaches the window's end.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, TimestampMicrosecondArray};
@@ -8,28 +8,31 @@ use arrow::datatypes::Field;
 use arrow::row::RowConverter;
 use datafusion_common::Result;
 use datafusion_expr::Expr;
-use watchfire_record::limits::{DISTINCT_VALUES, KEYS};
+use watchfire_record::limits::KEYS;
 use watchfire_record::{ColumnType, DetectorInfo, Finding, State, Value};
 
 use super::firing::Firing;
+use super::fold::Fold;
 use super::input::{OperatorBatch, row_converter};
 use super::post::{Early, Post};
 use super::records::Ends;
 use super::{OperatorStatistics, StatefulOperator};
 use crate::detector::Detector;
 use crate::expression::{Expression, schema, schema_of};
-use crate::plan::functions::window_start;
-use crate::plan::{Aggregate, AggregateKind, Operator, WINDOW_COLUMN, key_column};
+use crate::plan::functions::window_starts;
+use crate::plan::{Aggregate, Operator, WINDOW_COLUMN, key_column};
 use crate::value::{Subject, finding_id};
 
 /// Whether a group has fired, and how many rows it has: the least go first.
 type Rank = (bool, u64);
 type Groups = HashMap<Box<[u8]>, Group, ahash::RandomState>;
 
-/// Tumbling windows of one detector in one shard.
-pub struct Tumbling {
+/// Tumbling or hopping windows of one detector in one shard.
+pub struct Windows {
     info: Arc<DetectorInfo>,
+    /// The windows' length and from one start to the next, microseconds.
     size: i64,
+    slide: i64,
     aggregates: Vec<Aggregate>,
     post: Post,
     keys: RowConverter,
@@ -38,6 +41,9 @@ pub struct Tumbling {
     touched: Vec<(i64, Box<[u8]>)>,
     /// Windows that end before it are final.
     watermark: i64,
+    learn: i64,
+    /// Windows that start before it are no findings.
+    silent_until: i64,
     fires_early: bool,
     firing: Firing,
     statistics: OperatorStatistics,
@@ -46,8 +52,7 @@ pub struct Tumbling {
 /// What is known of one key in one window.
 #[derive(Debug, Default)]
 struct Group {
-    counts: Vec<i64>,
-    values: Vec<HashSet<u128, ahash::RandomState>>,
+    folds: Vec<Fold>,
     rows: u64,
     ends: Ends,
     caused_at: i64,
@@ -56,13 +61,13 @@ struct Group {
     touched: bool,
 }
 
-impl Tumbling {
+impl Windows {
     /// The operator of a detector whose plan has a window.
     ///
     /// # Errors
     /// If an expression does not fit, which planning rules out.
     pub fn new(detector: &Detector, fires_early: bool) -> Result<Self> {
-        let Operator::Window { size, aggregates } = &detector.plan.operator else {
+        let Operator::Window { size, slide, aggregates } = &detector.plan.operator else {
             unreachable!("the caller looks at the operator");
         };
         let columns = schema(schema_of(&detector.plan.row_columns));
@@ -78,6 +83,7 @@ impl Tumbling {
         Ok(Self {
             info: Arc::clone(&detector.info),
             size: *size,
+            slide: *slide,
             aggregates: aggregates.clone(),
             fires_early: fires_early && post.early() == Early::Lasting,
             post,
@@ -86,6 +92,8 @@ impl Tumbling {
             windows: BTreeMap::new(),
             touched: Vec::new(),
             watermark: i64::MIN,
+            learn: detector.learn,
+            silent_until: i64::MIN,
             firing: Firing::default(),
             statistics: OperatorStatistics::default(),
         })
@@ -93,23 +101,20 @@ impl Tumbling {
 
     /// The findings among these groups, each with its group's window and key.
     fn findings<'a>(&self, groups: &[(i64, &'a [u8], &Group)]) -> Vec<(i64, &'a [u8], Finding)> {
+        let groups: Vec<_> = groups.iter().filter(|(start, _, _)| *start >= self.silent_until).copied().collect();
         if groups.is_empty() {
             return Vec::new();
         }
-        let count =
-            |index: usize| groups.iter().map(|(_, _, group)| group.count(index, &self.aggregates[index])).collect();
-        let counts: Vec<Vec<i64>> = (0..self.aggregates.len()).map(count).collect();
-        let promising = self.post.promising(&counts, groups.len());
+        let totals = self.post.totals(groups.len(), |index, row| groups[row].2.folds[index].total());
+        let promising = self.post.promising(&totals, groups.len());
         if promising.is_empty() {
             return Vec::new();
         }
         let groups: Vec<_> = promising.iter().map(|row| groups[*row as usize]).collect();
-        let pick = |column: &Vec<i64>| promising.iter().map(|row| column[*row as usize]).collect();
-        let counts: Vec<Vec<i64>> = counts.iter().map(pick).collect();
         let starts = TimestampMicrosecondArray::from_iter_values(groups.iter().map(|(start, _, _)| *start));
         let mut columns: Vec<ArrayRef> = vec![Arc::new(starts)];
         columns.extend(self.key_arrays(&groups));
-        let batch = self.post.batch(columns, &counts, groups.len());
+        let batch = self.post.batch(columns, &totals, &promising);
         let passing = self.post.passing(&batch);
         let indices = arrow::array::UInt32Array::from(passing.clone());
         let batch = arrow::compute::take_record_batch(&batch, &indices).expect("the rows are the batch's");
@@ -119,6 +124,25 @@ impl Tumbling {
             (start, key, self.finding(start, group, row, keys))
         };
         passing.iter().zip(rows).map(finding).collect()
+    }
+
+    fn add(&mut self, batch: &OperatorBatch, row: u32, start: i64) {
+        if start.saturating_add(self.size) <= self.watermark {
+            self.statistics.too_late += 1;
+            return;
+        }
+        let groups = self.windows.entry(start).or_default();
+        let key = batch.key(row);
+        if !groups.contains_key(key) {
+            groups.insert(key.into(), Group::new(&self.aggregates));
+            self.statistics.keys += 1;
+        }
+        let group = groups.get_mut(key).expect("it was inserted when missing");
+        group.add(batch, row, &self.aggregates);
+        if self.fires_early && !group.touched {
+            group.touched = true;
+            self.touched.push((start, key.into()));
+        }
     }
 
     fn key_arrays(&self, groups: &[(i64, &[u8], &Group)]) -> Vec<ArrayRef> {
@@ -170,31 +194,22 @@ impl Tumbling {
     }
 }
 
-impl StatefulOperator for Tumbling {
+impl StatefulOperator for Windows {
     fn feed(&mut self, batch: &OperatorBatch, rows: &[u32]) {
         for row in rows {
-            let time = batch.times[*row as usize];
-            let start = window_start(time, self.size);
-            if start.saturating_add(self.size) <= self.watermark {
-                self.statistics.too_late += 1;
-                continue;
-            }
-            let groups = self.windows.entry(start).or_default();
-            let key = batch.key(*row);
-            if !groups.contains_key(key) {
-                groups.insert(key.into(), Group::new(self.aggregates.len()));
-                self.statistics.keys += 1;
-            }
-            let group = groups.get_mut(key).expect("it was inserted when missing");
-            group.add(batch, *row, time, &self.aggregates);
-            if self.fires_early && !group.touched {
-                group.touched = true;
-                self.touched.push((start, key.into()));
-            }
             self.statistics.rows += 1;
+            for start in window_starts(batch.times[*row as usize], self.size, self.slide) {
+                self.add(batch, *row, start);
+            }
         }
         if self.statistics.keys > KEYS as u64 {
             self.evict();
+        }
+    }
+
+    fn begin(&mut self, earliest: i64) {
+        if self.learn > 0 {
+            self.silent_until = earliest.saturating_add(self.learn);
         }
     }
 
@@ -242,20 +257,15 @@ impl StatefulOperator for Tumbling {
 }
 
 impl Group {
-    fn new(aggregates: usize) -> Self {
-        Self { counts: vec![0; aggregates], values: vec![HashSet::default(); aggregates], ..Self::default() }
+    fn new(aggregates: &[Aggregate]) -> Self {
+        Self { folds: aggregates.iter().map(|aggregate| Fold::new(&aggregate.kind)).collect(), ..Self::default() }
     }
 
-    fn add(&mut self, batch: &OperatorBatch, row: u32, time: i64, aggregates: &[Aggregate]) {
-        for (index, aggregate) in aggregates.iter().enumerate() {
-            let input = &batch.aggregates[index];
-            if input.counts(row) {
-                self.counts[index] += 1;
-                if aggregate.kind == AggregateKind::CountDistinct && self.values[index].len() < DISTINCT_VALUES {
-                    self.values[index].insert(input.values[row as usize]);
-                }
-            }
+    fn add(&mut self, batch: &OperatorBatch, row: u32, aggregates: &[Aggregate]) {
+        for ((fold, aggregate), input) in self.folds.iter_mut().zip(aggregates).zip(&batch.aggregates) {
+            fold.add(&aggregate.kind, input, row);
         }
+        let time = batch.times[row as usize];
         self.rows += 1;
         self.caused_at = self.caused_at.max(batch.caused[row as usize]);
         if self.ends.wants(time) {
@@ -263,14 +273,7 @@ impl Group {
         }
     }
 
-    fn count(&self, index: usize, aggregate: &Aggregate) -> i64 {
-        match aggregate.kind {
-            AggregateKind::Count => self.counts[index],
-            AggregateKind::CountDistinct => i64::try_from(self.values[index].len()).unwrap_or(i64::MAX),
-        }
-    }
-
     fn saturated(&self) -> bool {
-        self.values.iter().any(|values| values.len() >= DISTINCT_VALUES)
+        self.folds.iter().any(Fold::saturated)
     }
 }

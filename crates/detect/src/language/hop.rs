@@ -1,0 +1,109 @@
+//! Hopping windows as DataFusion runs them: each row once a window that it lies in, by `unnest`.
+
+use std::ops::ControlFlow;
+
+use datafusion_sql::sqlparser::ast::{
+    Expr, Function, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem, SetExpr, TableAlias,
+    TableFactor, TableWithJoins, VisitMut, VisitorMut, WildcardAdditionalOptions, visit_expressions,
+};
+
+use super::expand::{call_of, nested, plus};
+use super::windows::is_call_of;
+use crate::plan::functions::{HOP_COLUMN, HOP_STARTS};
+
+/// The first `hop(…)` in what a SELECT returns, groups by, or filters groups with.
+pub(super) fn first_hop(select: &Select) -> Option<Function> {
+    let mut found = None;
+    let mut look = |expr: &Expr| match expr {
+        Expr::Function(function) if is_call_of(function, "hop") => {
+            found = Some(function.clone());
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    };
+    let _ = visit_expressions(&select.projection, &mut look);
+    let _ = visit_expressions(&select.group_by, &mut look);
+    let _ = visit_expressions(&select.having, &mut look);
+    found
+}
+
+/// Moves FROM and WHERE into a sub-query that gives each row once a window, and puts the window's start in the place of
+/// `hop(…)`.
+pub(super) fn spread(query: &mut Query) {
+    let mut subquery = query.clone();
+    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    let Some(hop) = first_hop(select) else { return };
+    let mut replace = Replace(Expr::Function(hop.clone()));
+    let _ = select.projection.visit(&mut replace);
+    let _ = select.having.visit(&mut replace);
+    if let GroupByExpr::Expressions(exprs, _) = &mut select.group_by {
+        let _ = exprs.visit(&mut replace);
+    }
+    let starts = Function { name: name_of(HOP_STARTS), ..hop };
+    let unnested = call_of("unnest", Expr::Function(starts));
+    let mut inner = Select {
+        projection: Vec::new(),
+        having: None,
+        qualify: None,
+        named_window: Vec::new(),
+        ..Select::clone(select)
+    };
+    inner.group_by = GroupByExpr::Expressions(Vec::new(), Vec::new());
+    inner.projection = vec![
+        SelectItem::Wildcard(WildcardAdditionalOptions::default()),
+        SelectItem::ExprWithAlias { expr: unnested, alias: Ident::new(HOP_COLUMN) },
+    ];
+    let alias = select.from.first().and_then(|table| table_name(&table.relation)).unwrap_or_else(|| Ident::new("rows"));
+    subquery.with = None;
+    subquery.body = Box::new(SetExpr::Select(Box::new(inner)));
+    let relation = TableFactor::Derived {
+        lateral: false,
+        subquery: Box::new(subquery),
+        alias: Some(TableAlias { explicit: true, name: alias, columns: Vec::new(), at: None }),
+        sample: None,
+    };
+    select.selection = None;
+    select.from = vec![TableWithJoins { relation, joins: Vec::new() }];
+}
+
+/// The name by which a table's columns can be qualified.
+fn table_name(factor: &TableFactor) -> Option<Ident> {
+    match factor {
+        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
+            Some(alias.name.clone())
+        }
+        TableFactor::Table { name, .. } => name.0.last().and_then(ObjectNamePart::as_ident).cloned(),
+        _ => None,
+    }
+}
+
+fn name_of(name: &str) -> ObjectName {
+    ObjectName::from(vec![Ident::new(name)])
+}
+
+/// Replaces one call, and `window_end` of it.
+struct Replace(Expr);
+
+impl VisitorMut for Replace {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        let start = || Expr::Identifier(Ident::new(HOP_COLUMN));
+        if same_call(expr, &self.0) {
+            *expr = start();
+        } else if let Expr::Function(function) = &*expr
+            && is_call_of(function, "window_end")
+            && super::expand::first_argument(function).is_some_and(|argument| argument == &start())
+            && let Expr::Function(hop) = &self.0
+            && let Some(size) = super::expand::last_argument(hop)
+        {
+            *expr = nested(plus(start(), size.clone()));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether two calls are written alike.
+pub(super) fn same_call(a: &Expr, b: &Expr) -> bool {
+    a.to_string().eq_ignore_ascii_case(&b.to_string())
+}

@@ -1,0 +1,152 @@
+//! One aggregate's value as it grows, and columns of such values.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, new_null_array};
+use arrow::row::RowConverter;
+use datafusion_common::Result;
+use watchfire_record::limits::DISTINCT_VALUES;
+
+use super::input::{AggregateInput, Values, row_converter};
+use crate::plan::aggregates::Tally;
+use crate::plan::{Aggregate, AggregateKind};
+
+/// The value of one aggregate over the rows of a group.
+#[derive(Debug)]
+pub enum Fold {
+    /// Rows that count.
+    Count(i64),
+    /// Hashes of different values, as many as are kept.
+    Distinct(HashSet<u128, ahash::RandomState>),
+    /// Sum and number.
+    Tally(Tally),
+    /// The least or greatest value, as comparable bytes.
+    Extreme(Option<Box<[u8]>>),
+}
+
+/// What an aggregate comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Total {
+    /// A count.
+    Count(i64),
+    /// Of a sum, an average, or whether all or any are true.
+    Tally(Tally),
+    /// A value as comparable bytes; `None` for NULL.
+    Extreme(Option<Box<[u8]>>),
+}
+
+impl Fold {
+    /// The value over no rows.
+    #[must_use]
+    pub fn new(kind: &AggregateKind) -> Self {
+        match kind {
+            AggregateKind::Count => Self::Count(0),
+            AggregateKind::CountDistinct => Self::Distinct(HashSet::default()),
+            AggregateKind::Sum | AggregateKind::Average | AggregateKind::All | AggregateKind::Any => {
+                Self::Tally(Tally::default())
+            }
+            AggregateKind::Least | AggregateKind::Greatest => Self::Extreme(None),
+        }
+    }
+
+    /// Takes a row in.
+    pub fn add(&mut self, kind: &AggregateKind, input: &AggregateInput, row: u32) {
+        if !input.counts(row) {
+            return;
+        }
+        match (self, &input.values) {
+            (Self::Count(count), _) => *count += 1,
+            (Self::Distinct(values), Values::Hashes(hashes)) if values.len() < DISTINCT_VALUES => {
+                values.insert(hashes[row as usize]);
+            }
+            (Self::Tally(tally), Values::Integers(values)) => tally.add(values[row as usize]),
+            (Self::Extreme(kept), Values::Ordered(rows)) => {
+                let value = rows.row(row as usize).data();
+                if kept.as_deref().is_none_or(|kept| beats(kind, value, kept)) {
+                    *kept = Some(value.into());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What it comes to.
+    #[must_use]
+    pub fn total(&self) -> Total {
+        match self {
+            Self::Count(count) => Total::Count(*count),
+            Self::Distinct(values) => Total::Count(i64::try_from(values.len()).unwrap_or(i64::MAX)),
+            Self::Tally(tally) => Total::Tally(*tally),
+            Self::Extreme(value) => Total::Extreme(value.clone()),
+        }
+    }
+
+    /// Whether values may be missing, as there were too many.
+    #[must_use]
+    pub fn saturated(&self) -> bool {
+        matches!(self, Self::Distinct(values) if values.len() >= DISTINCT_VALUES)
+    }
+}
+
+/// Whether `value` takes the place of `kept`; both as comparable bytes.
+#[must_use]
+pub fn beats(kind: &AggregateKind, value: &[u8], kept: &[u8]) -> bool {
+    if *kind == AggregateKind::Least { value < kept } else { value > kept }
+}
+
+/// Makes columns of what one aggregate comes to.
+pub struct TotalColumn {
+    kind: AggregateKind,
+    /// For least and greatest: the converter of their type, and its bytes for NULL.
+    extreme: Option<(RowConverter, Box<[u8]>)>,
+}
+
+impl TotalColumn {
+    /// For this aggregate.
+    ///
+    /// # Errors
+    /// If its type cannot be compared, which planning rules out.
+    pub fn new(aggregate: &Aggregate) -> Result<Self> {
+        let extreme = match aggregate.kind {
+            AggregateKind::Least | AggregateKind::Greatest => {
+                let converter = row_converter([aggregate.output.clone()])?;
+                let null = converter.convert_columns(&[new_null_array(&aggregate.output, 1)])?;
+                let bytes = null.row(0).data().into();
+                Some((converter, bytes))
+            }
+            _ => None,
+        };
+        Ok(Self { kind: aggregate.kind.clone(), extreme })
+    }
+
+    /// The column, one value a total.
+    #[must_use]
+    pub fn array(&self, totals: impl Iterator<Item = Total>) -> ArrayRef {
+        let tallies = |total: Total| match total {
+            Total::Tally(tally) => tally,
+            _ => Tally::default(),
+        };
+        match self.kind {
+            AggregateKind::Count | AggregateKind::CountDistinct => {
+                let count = |total: Total| if let Total::Count(count) = total { count } else { 0 };
+                Arc::new(totals.map(count).collect::<Int64Array>())
+            }
+            AggregateKind::Sum => Arc::new(totals.map(|total| tallies(total).sum()).collect::<Int64Array>()),
+            AggregateKind::Average => Arc::new(totals.map(|total| tallies(total).average()).collect::<Float64Array>()),
+            AggregateKind::All => Arc::new(totals.map(|total| tallies(total).all()).collect::<BooleanArray>()),
+            AggregateKind::Any => Arc::new(totals.map(|total| tallies(total).any()).collect::<BooleanArray>()),
+            AggregateKind::Least | AggregateKind::Greatest => self.extremes(totals),
+        }
+    }
+
+    fn extremes(&self, totals: impl Iterator<Item = Total>) -> ArrayRef {
+        let (converter, null) = self.extreme.as_ref().expect("least and greatest have one");
+        let values: Vec<Option<Box<[u8]>>> =
+            totals.map(|total| if let Total::Extreme(value) = total { value } else { None }).collect();
+        let parser = converter.parser();
+        let rows = values.iter().map(|value| parser.parse(value.as_deref().unwrap_or(null)));
+        let columns = converter.convert_rows(rows).expect("the bytes were made by a converter of the same type");
+        columns.into_iter().next().expect("a converter of one type gives one column")
+    }
+}
