@@ -14,6 +14,7 @@ use crate::detector::{Detector, StreamDetectors, identity_names, named};
 use crate::expression::{Expression, record_batch, schema, schema_of};
 use crate::identities::{Identities, SecretHasher};
 use crate::matcher::{BatchColumns, Matcher};
+use crate::operators::input::records;
 use crate::operators::{Feeder, OperatorBatch};
 use crate::value::{Subject, finding_id, value_at};
 
@@ -162,11 +163,16 @@ impl Judge {
 
     /// What goes on to operators with state.
     pub fn feed(&mut self, batch: &Batch, judgement: &Judgement) -> Vec<OperatorBatch> {
+        if self.feeders.keys().all(|index| judgement.rows[*index].is_empty()) {
+            return Vec::new();
+        }
+        let event_id = named(&self.detectors.stream, "event_id");
+        let records = Arc::new(records(batch, &self.columns, &event_id));
         let mut fed = Vec::new();
         for (index, feeder) in &mut self.feeders {
             let rows = &judgement.rows[*index];
             if !rows.is_empty() {
-                fed.push(feeder.feed(batch, &self.columns, rows, &self.hasher));
+                fed.push(feeder.feed(batch, &self.columns, rows, &records, &self.hasher));
             }
         }
         fed

@@ -71,6 +71,25 @@ impl Fold {
         }
     }
 
+    /// Takes in what another one of the same aggregate has.
+    pub fn merge(&mut self, kind: &AggregateKind, other: &Self) {
+        match (self, other) {
+            (Self::Count(count), Self::Count(more)) => *count += more,
+            (Self::Distinct(values), Self::Distinct(more)) => {
+                let room = DISTINCT_VALUES.saturating_sub(values.len());
+                let new: Vec<u128> = more.difference(values).copied().take(room).collect();
+                values.extend(new);
+            }
+            (Self::Tally(tally), Self::Tally(more)) => tally.merge(more),
+            (Self::Extreme(kept), Self::Extreme(Some(value))) => {
+                if kept.as_deref().is_none_or(|kept| beats(kind, value, kept)) {
+                    *kept = Some(value.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// What it comes to.
     #[must_use]
     pub fn total(&self) -> Total {

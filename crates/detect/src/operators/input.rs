@@ -1,12 +1,14 @@
 //! Rows on their way to an operator with state: keys and values worked out by the worker, once a batch.
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::row::{RowConverter, Rows, SortField};
 use datafusion_common::Result;
 use watchfire_record::{Batch, ColumnRequest, Stream};
 
-use super::records::Records;
+use super::records::{EventId, Records};
 use crate::detector::Detector;
 use crate::expression::{Expression, record_batch, schema, schema_of};
 use crate::identities::SecretHasher;
@@ -28,8 +30,10 @@ pub struct OperatorBatch {
     pub aggregates: Vec<AggregateInput>,
     /// All columns that a found row needs; for over-range only.
     pub payload: Option<Rows>,
-    /// Ids and places.
-    pub records: Records,
+    /// Which rows of the batch they are.
+    pub rows: Vec<u32>,
+    /// Ids and places of all rows of the batch.
+    pub records: Arc<Records>,
 }
 
 impl OperatorBatch {
@@ -74,7 +78,6 @@ impl AggregateInput {
 pub struct Feeder {
     detector: usize,
     columns: Vec<ColumnRequest>,
-    event_id: usize,
     keys: Vec<Expression>,
     key_rows: RowConverter,
     aggregates: Vec<CompiledAggregate>,
@@ -104,7 +107,6 @@ impl Feeder {
         let over_range = matches!(detector.plan.operator, Operator::OverRange { .. });
         let columns = if over_range { detector.row_columns(stream) } else { detector.fold_columns(stream) };
         let fields = schema(schema_of(&columns));
-        let place = |name: &str| columns.iter().position(|c| c.name() == name).expect("row_columns names it");
         let keys = detector.plan.keys.iter().map(|(_, expr)| Expression::compile(expr, &fields));
         let keys = keys.collect::<Result<Vec<_>>>()?;
         let aggregates = detector.plan.operator.aggregates();
@@ -119,7 +121,6 @@ impl Feeder {
         let payload_types = columns.iter().map(|c| c.column_type.arrow());
         Ok(Self {
             detector: index,
-            event_id: place("event_id"),
             key_rows: row_converter(keys.iter().map(Expression::data_type))?,
             keys,
             aggregates: aggregates.iter().map(compile).collect::<Result<_>>()?,
@@ -134,12 +135,12 @@ impl Feeder {
         batch: &Batch,
         columns: &BatchColumns,
         rows: &[u32],
+        records: &Arc<Records>,
         hasher: &SecretHasher,
     ) -> OperatorBatch {
         let arrays: Vec<ArrayRef> = self.columns.iter().map(|request| columns.take(batch, request, rows)).collect();
         let table = record_batch(&schema(schema_of(&self.columns)), arrays.clone(), rows.len());
         let keys: Vec<ArrayRef> = self.keys.iter().map(|key| key.evaluate(&table)).collect();
-        let event_ids = arrays[self.event_id].as_string::<i32>().clone();
         OperatorBatch {
             detector: self.detector,
             times: rows.iter().map(|row| batch.rows[*row as usize].event_time).collect(),
@@ -147,7 +148,8 @@ impl Feeder {
             keys: (!keys.is_empty()).then(|| convert(&self.key_rows, &keys)),
             aggregates: self.aggregates.iter().map(|aggregate| aggregate.input(&table, hasher)).collect(),
             payload: self.payload_rows.as_ref().map(|converter| convert(converter, &arrays)),
-            records: records(batch, rows, event_ids),
+            rows: rows.to_vec(),
+            records: Arc::clone(records),
         }
     }
 }
@@ -156,12 +158,14 @@ fn convert(converter: &RowConverter, arrays: &[ArrayRef]) -> Rows {
     converter.convert_columns(arrays).expect("the columns have the converter's types")
 }
 
-fn records(batch: &Batch, rows: &[u32], event_ids: StringArray) -> Records {
-    let place = |row: &u32| {
-        let row = &batch.rows[*row as usize];
-        (row.partition, row.offset, row.index)
-    };
-    Records { event_ids, partitions: batch.partitions.clone(), places: rows.iter().map(place).collect() }
+/// Ids and places of all rows of a batch.
+#[must_use]
+pub fn records(batch: &Batch, columns: &BatchColumns, event_id: &ColumnRequest) -> Records {
+    let all: Vec<u32> = (0u32..).take(batch.rows.len()).collect();
+    let event_ids = columns.take(batch, event_id, &all);
+    let event_ids = event_ids.as_string::<i32>().iter().map(|id| EventId::from(id.unwrap_or_default())).collect();
+    let places = batch.rows.iter().map(|row| (row.partition, row.offset, row.index)).collect();
+    Records { event_ids, partitions: batch.partitions.clone(), places }
 }
 
 impl CompiledAggregate {

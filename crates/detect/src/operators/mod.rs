@@ -4,6 +4,7 @@ pub mod cursor;
 pub mod firing;
 pub mod fold;
 pub mod input;
+pub mod keys;
 pub mod over_range;
 pub mod post;
 pub mod records;

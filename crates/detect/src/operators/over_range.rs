@@ -17,7 +17,7 @@ use super::firing::Firing;
 use super::fold::Total;
 use super::input::{AggregateInput, OperatorBatch, Values, row_converter};
 use super::post::{Early, NamedValues, Post};
-use super::records::Record;
+use super::records::{Partitions, Record};
 use super::{OperatorStatistics, StatefulOperator};
 use crate::detector::{Detector, identity_names};
 use crate::expression::schema_of;
@@ -116,6 +116,7 @@ pub struct OverRange {
     payload: RowConverter,
     identity: Vec<usize>,
     keys: HashMap<Arc<[u8]>, KeyState, ahash::RandomState>,
+    partitions: Partitions,
     /// When each key is to be looked at next.
     due: BinaryHeap<Reverse<(i64, Arc<[u8]>)>>,
     touched: HashMap<Arc<[u8]>, (i64, i64), ahash::RandomState>,
@@ -156,6 +157,7 @@ impl OverRange {
             payload: row_converter(columns.iter().map(|c| c.column_type.arrow()))?,
             identity: identity_names(stream).iter().map(place).collect(),
             keys: HashMap::default(),
+            partitions: Partitions::default(),
             due: BinaryHeap::new(),
             touched: HashMap::default(),
             watermark: i64::MIN,
@@ -165,13 +167,13 @@ impl OverRange {
         })
     }
 
-    fn insert(&mut self, batch: &OperatorBatch, row: u32) {
+    fn insert(&mut self, batch: &OperatorBatch, row: u32, partitions: &[u32]) {
         let key = match self.keys.get_key_value(batch.key(row)) {
             Some((key, _)) => Arc::clone(key),
             None => self.new_key(batch.key(row)),
         };
         let state = self.keys.get_mut(&key).expect("it was inserted when missing");
-        let entry = entry(batch, row, &self.aggregates);
+        let entry = entry(batch, row, &self.aggregates, partitions);
         let time = entry.time;
         let place = state.entries.partition_point(|e| e.time <= time);
         state.entries.insert(place, entry);
@@ -256,7 +258,7 @@ impl OverRange {
             Early::FirstSeen => Subject::FirstSeen(entry.time),
             _ => Subject::Record(identity),
         };
-        let (evidence, first_event_time) = state.evidence(candidate);
+        let (evidence, first_event_time) = state.evidence(candidate, &self.partitions);
         Finding {
             finding_id: finding_id(&self.info.name, "over range", self.reach, &key_values, subject),
             revision: 0,
@@ -350,9 +352,10 @@ impl OverRange {
 
 impl StatefulOperator for OverRange {
     fn feed(&mut self, batch: &OperatorBatch, rows: &[u32]) {
+        let partitions = self.partitions.of(&batch.records);
         for row in rows {
             if batch.times[*row as usize] >= self.watermark {
-                self.insert(batch, *row);
+                self.insert(batch, *row, &partitions);
                 self.statistics.rows += 1;
             } else {
                 self.statistics.too_late += 1;
@@ -439,7 +442,7 @@ impl KeyState {
     }
 
     /// First and last records of a row's range and, last, the row's own; and the time of the first.
-    fn evidence(&self, candidate: &Candidate) -> (Vec<Evidence>, i64) {
+    fn evidence(&self, candidate: &Candidate, partitions: &Partitions) -> (Vec<Evidence>, i64) {
         let place = |absolute: u64| usize::try_from(absolute.saturating_sub(self.base)).unwrap_or(usize::MAX);
         let high = place(candidate.range.1).min(self.entries.len());
         let low = place(candidate.range.0).min(high);
@@ -451,7 +454,7 @@ impl KeyState {
         let others =
             first.chain(last).filter(|index| *index != candidate.place).map(|index| &self.entries[index].record);
         let own = &self.entries[candidate.place].record;
-        let evidence: Vec<Evidence> = others.chain([own]).map(Evidence::from).collect();
+        let evidence: Vec<Evidence> = others.chain([own]).map(|record| partitions.evidence(record)).collect();
         let earliest = evidence.iter().map(|e| e.event_time).min().unwrap_or(own.time);
         (evidence, earliest)
     }
@@ -474,7 +477,7 @@ impl KeyState {
     }
 }
 
-fn entry(batch: &OperatorBatch, row: u32, aggregates: &[Aggregate]) -> Entry {
+fn entry(batch: &OperatorBatch, row: u32, aggregates: &[Aggregate], partitions: &[u32]) -> Entry {
     let time = batch.times[row as usize];
     let counted = batch.aggregates.iter().enumerate().filter(|(_, input)| input.counts(row));
     let looks = aggregates.iter().any(|aggregate| aggregate.kind != AggregateKind::Count);
@@ -491,7 +494,7 @@ fn entry(batch: &OperatorBatch, row: u32, aggregates: &[Aggregate]) -> Entry {
         counted: counted.fold(0, |bits, (index, _)| bits | (1 << index)),
         values: if looks { batch.aggregates.iter().map(cell).collect() } else { Box::default() },
         payload: batch.payload.as_ref().map(|rows| rows.row(row as usize).data().into()),
-        record: batch.records.get(row, time),
+        record: batch.records.get(batch.rows[row as usize], time, partitions),
     }
 }
 

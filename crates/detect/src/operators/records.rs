@@ -1,58 +1,139 @@
-//! The records that a finding rests on: the first few and the last few.
+//! The records that a finding rests on: the first few and the last few, small and without allocation.
 
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, StringArray};
 use watchfire_record::limits::EVIDENCE_RECORDS;
 use watchfire_record::{Evidence, Partition, Position};
 
-/// Ids and places of the records of an operator's batch.
+/// A record's id. Most are UUIDs, which need no allocation; all are ordered as their texts are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventId {
+    /// A UUID as its 32 hexadecimal digits, written in lower case with its four hyphens.
+    Uuid(u128),
+    /// Any other text.
+    Text(Box<str>),
+}
+
+impl From<&str> for EventId {
+    fn from(text: &str) -> Self {
+        uuid(text).map_or_else(|| Self::Text(text.into()), Self::Uuid)
+    }
+}
+
+fn uuid(text: &str) -> Option<u128> {
+    let bytes: &[u8; 36] = text.as_bytes().try_into().ok()?;
+    let mut number = 0u128;
+    for (index, byte) in bytes.iter().enumerate() {
+        let digit = match (index, byte) {
+            (8 | 13 | 18 | 23, b'-') => continue,
+            (8 | 13 | 18 | 23, _) => return None,
+            (_, b'0'..=b'9') => byte - b'0',
+            (_, b'a'..=b'f') => byte - b'a' + 10,
+            _ => return None,
+        };
+        number = number << 4 | u128::from(digit);
+    }
+    Some(number)
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Uuid(number) => {
+                let part = |shift: u32, digits: u32| (number >> shift) & ((1u128 << (4 * digits)) - 1);
+                let (a, b, c) = (part(96, 8), part(80, 4), part(64, 4));
+                write!(f, "{a:08x}-{b:04x}-{c:04x}-{:04x}-{:012x}", part(48, 4), part(0, 12))
+            }
+        }
+    }
+}
+
+impl Ord for EventId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Uuid(a), Self::Uuid(b)) => a.cmp(b),
+            (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (a, b) => a.to_string().cmp(&b.to_string()),
+        }
+    }
+}
+
+impl PartialOrd for EventId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Ids and places of all records of a batch; shared by what its detectors are fed.
 #[derive(Debug)]
 pub struct Records {
     /// The records' ids.
-    pub event_ids: StringArray,
+    pub event_ids: Vec<EventId>,
     /// The partitions that occur.
     pub partitions: Vec<Arc<Partition>>,
     /// Partition (index), offset and index of each record.
     pub places: Vec<(u16, i64, u32)>,
 }
 
-impl Records {
-    /// The record of a row.
-    #[must_use]
-    pub fn get(&self, row: u32, time: i64) -> Record {
-        let row = row as usize;
-        let (partition, offset, index) = self.places[row];
-        let event_id = if self.event_ids.is_null(row) { "" } else { self.event_ids.value(row) };
-        Record {
-            time,
-            event_id: event_id.into(),
-            partition: Arc::clone(&self.partitions[partition as usize]),
-            offset,
-            index,
-        }
-    }
-}
-
-/// One record, small. Ordered by time, then id.
+/// One record. Ordered by time, then id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Record {
     /// Event time, microseconds.
     pub time: i64,
     /// The record's id.
-    pub event_id: Box<str>,
-    partition: Arc<Partition>,
+    pub event_id: EventId,
+    /// Index in the operator's [`Partitions`].
+    partition: u32,
     offset: i64,
     index: u32,
 }
 
-impl From<&Record> for Evidence {
-    fn from(record: &Record) -> Self {
-        Self {
+/// The partitions that an operator's records came from, by a small number.
+#[derive(Debug, Default)]
+pub struct Partitions {
+    known: Vec<Arc<Partition>>,
+    numbers: HashMap<Arc<Partition>, u32, ahash::RandomState>,
+}
+
+impl Partitions {
+    /// The numbers of a batch's partitions, in its order.
+    pub fn of(&mut self, records: &Records) -> Vec<u32> {
+        records.partitions.iter().map(|partition| self.number(partition)).collect()
+    }
+
+    fn number(&mut self, partition: &Arc<Partition>) -> u32 {
+        if let Some(number) = self.numbers.get(partition) {
+            return *number;
+        }
+        let number = u32::try_from(self.known.len()).expect("fewer than 2^32 partitions");
+        self.known.push(Arc::clone(partition));
+        self.numbers.insert(Arc::clone(partition), number);
+        number
+    }
+
+    /// A record as findings show it.
+    #[must_use]
+    pub fn evidence(&self, record: &Record) -> Evidence {
+        let partition = Arc::clone(&self.known[record.partition as usize]);
+        Evidence {
             event_id: record.event_id.to_string(),
-            position: Position { partition: Arc::clone(&record.partition), offset: record.offset, index: record.index },
+            position: Position { partition, offset: record.offset, index: record.index },
             event_time: record.time,
         }
+    }
+}
+
+impl Records {
+    /// The record of a row of the batch; `partitions` are the operator's numbers of the batch's partitions.
+    #[must_use]
+    pub fn get(&self, row: u32, time: i64, partitions: &[u32]) -> Record {
+        let (partition, offset, index) = self.places[row as usize];
+        let event_id = self.event_ids[row as usize].clone();
+        Record { time, event_id, partition: partitions[partition as usize], offset, index }
     }
 }
 
@@ -77,7 +158,7 @@ impl Ends {
     /// Adds a record.
     pub fn add(&mut self, record: Record) {
         let mut record = record;
-        let place = self.first.partition_point(|r| *r <= record);
+        let place = place_in(&self.first, &record);
         if place < EVIDENCE_RECORDS {
             self.first.insert(place, record);
             if self.first.len() <= EVIDENCE_RECORDS {
@@ -85,17 +166,23 @@ impl Ends {
             }
             record = self.first.pop().expect("it is longer than the limit");
         }
-        let place = self.last.partition_point(|r| *r <= record);
-        self.last.insert(place, record);
-        if self.last.len() > EVIDENCE_RECORDS {
-            self.last.remove(0);
+        let place = place_in(&self.last, &record);
+        if self.last.len() < EVIDENCE_RECORDS {
+            self.last.insert(place, record);
+        } else if place > 0 {
+            self.last[0] = record;
+            self.last[..place].rotate_left(1);
         }
     }
 
-    /// The evidence, in order of time.
-    #[must_use]
-    pub fn evidence(&self) -> Vec<Evidence> {
-        self.first.iter().chain(&self.last).map(Evidence::from).collect()
+    /// Adds all records of another set.
+    pub fn merge(&mut self, other: &Self) {
+        other.first.iter().chain(&other.last).for_each(|record| self.add(record.clone()));
+    }
+
+    /// The records, in order of time.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.first.iter().chain(&self.last)
     }
 
     /// Event time of the first record and of the last, microseconds.
@@ -104,5 +191,54 @@ impl Ends {
         let first = self.first.first().map_or(0, |r| r.time);
         let last = self.last.last().or(self.first.last()).map_or(first, |r| r.time);
         (first, last)
+    }
+}
+
+/// Where a record belongs in a few that are in order; mostly at the end.
+fn place_in(records: &[Record], record: &Record) -> usize {
+    records.iter().rposition(|kept| kept <= record).map_or(0, |index| index + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_shown_and_ordered_as_texts() {
+        let texts = [
+            "",
+            "0",
+            "0a1b2c3d-0000-4fff-8abc-0123456789ab",
+            "0A1B2C3D-0000-4fff-8abc-0123456789ab",
+            "z",
+            "0a1b2c3d-0000-4fff-8abc-0123456789aB",
+            "ffffffff-ffff-ffff-ffff-ffffffffffff",
+            "0a1b2c3d-0000-4fff-8abc-0123456789a",
+        ];
+        for a in texts {
+            assert_eq!(EventId::from(a).to_string(), a);
+            for b in texts {
+                assert_eq!(EventId::from(a).cmp(&EventId::from(b)), a.cmp(b), "{a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_ends_are_those_of_the_whole_in_any_order() {
+        let record = |time: i64| Record { time, event_id: EventId::from("x"), partition: 0, offset: 0, index: 0 };
+        let mut ends = Ends::default();
+        for time in [7, 3, 12, 1, 9, 30, 4, 22, 15, 2, 8, 11, 5] {
+            ends.add(record(time));
+        }
+        let kept: Vec<i64> = ends.records().map(|record| record.time).collect();
+        assert_eq!(
+            kept,
+            [1, 2, 3, 4, 5, 9, 11, 12, 15, 22, 30][..5]
+                .iter()
+                .chain(&[11, 12, 15, 22, 30])
+                .copied()
+                .collect::<Vec<_>>()
+        );
+        assert_eq!(ends.times(), (1, 30));
     }
 }

@@ -47,6 +47,12 @@ impl Tally {
         self.count -= 1;
     }
 
+    /// Takes all values of another one in.
+    pub fn merge(&mut self, other: &Self) {
+        self.total += other.total;
+        self.count += other.count;
+    }
+
     /// The sum; `None` without values, or beyond 64 bits.
     #[must_use]
     pub fn sum(&self) -> Option<i64> {
