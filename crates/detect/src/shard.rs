@@ -6,7 +6,9 @@ use datafusion_common::Result;
 use watchfire_record::Finding;
 
 use crate::detector::StreamDetectors;
-use crate::operators::{OperatorBatch, OperatorStatistics, OverRange, StatefulOperator, Windows};
+use crate::operators::first_seen::is_alone;
+use crate::operators::post;
+use crate::operators::{FirstSeen, OperatorBatch, OperatorStatistics, OverRange, StatefulOperator, Windows};
 use crate::plan::Operator;
 
 /// Which shard of `shards` keeps a key: the same in every worker and run.
@@ -89,6 +91,11 @@ fn operators(stream: &StreamDetectors, early: bool) -> Result<Vec<Option<Box<dyn
         let detector: &crate::Detector = detector;
         Ok(match detector.plan.operator {
             Operator::Match => None,
+            Operator::OverRange { ref aggregates }
+                if is_alone(aggregates, post::early(&detector.plan.having, aggregates)) =>
+            {
+                Some(Box::new(FirstSeen::new(detector, &stream.stream, early)?))
+            }
             Operator::OverRange { .. } => Some(Box::new(OverRange::new(detector, &stream.stream, early)?)),
             Operator::Window { .. } => Some(Box::new(Windows::new(detector, early)?)),
         })

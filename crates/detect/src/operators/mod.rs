@@ -2,6 +2,7 @@
 
 pub mod cursor;
 pub mod firing;
+pub mod first_seen;
 pub mod fold;
 pub mod input;
 pub mod keys;
@@ -10,6 +11,7 @@ pub mod post;
 pub mod records;
 pub mod windows;
 
+pub use first_seen::FirstSeen;
 pub use input::{Feeder, OperatorBatch};
 pub use over_range::OverRange;
 pub use windows::Windows;

@@ -12,7 +12,7 @@ use watchfire_record::{Evidence, Partition, Position};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventId {
     /// A UUID as its 32 hexadecimal digits, written in lower case with its four hyphens.
-    Uuid(u128),
+    Uuid([u8; 16]),
     /// Any other text.
     Text(Box<str>),
 }
@@ -23,7 +23,7 @@ impl From<&str> for EventId {
     }
 }
 
-fn uuid(text: &str) -> Option<u128> {
+fn uuid(text: &str) -> Option<[u8; 16]> {
     let bytes: &[u8; 36] = text.as_bytes().try_into().ok()?;
     let mut number = 0u128;
     for (index, byte) in bytes.iter().enumerate() {
@@ -36,14 +36,15 @@ fn uuid(text: &str) -> Option<u128> {
         };
         number = number << 4 | u128::from(digit);
     }
-    Some(number)
+    Some(number.to_be_bytes())
 }
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.write_str(text),
-            Self::Uuid(number) => {
+            Self::Uuid(bytes) => {
+                let number = u128::from_be_bytes(*bytes);
                 let part = |shift: u32, digits: u32| (number >> shift) & ((1u128 << (4 * digits)) - 1);
                 let (a, b, c) = (part(96, 8), part(80, 4), part(64, 4));
                 write!(f, "{a:08x}-{b:04x}-{c:04x}-{:04x}-{:012x}", part(48, 4), part(0, 12))
@@ -160,6 +161,7 @@ impl Ends {
         let mut record = record;
         let place = place_in(&self.first, &record);
         if place < EVIDENCE_RECORDS {
+            self.first.reserve_exact(1);
             self.first.insert(place, record);
             if self.first.len() <= EVIDENCE_RECORDS {
                 return;
@@ -168,6 +170,7 @@ impl Ends {
         }
         let place = place_in(&self.last, &record);
         if self.last.len() < EVIDENCE_RECORDS {
+            self.last.reserve_exact(1);
             self.last.insert(place, record);
         } else if place > 0 {
             self.last[0] = record;

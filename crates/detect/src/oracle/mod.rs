@@ -114,8 +114,8 @@ fn silent_until(detector: &Detector, processed: &RecordBatch, accepted: &[bool])
     if detector.learn == 0 { i64::MIN } else { earliest.unwrap_or(i64::MAX).saturating_add(detector.learn) }
 }
 
-/// One finding with the event id of its record, for choosing among those with one id, and its row's time.
-type Found = (String, i64, OracleFinding);
+/// One finding with the event id and number of its record, for choosing among those with one id, and its row's time.
+type Found = ((String, usize), i64, OracleFinding);
 
 fn named(detector: &Detector, stream: &Stream, records: &RecordBatch, batch: &RecordBatch) -> Result<Vec<Found>> {
     let outputs = detector.plan.outputs.len();
@@ -133,7 +133,7 @@ fn named(detector: &Detector, stream: &Stream, records: &RecordBatch, batch: &Re
             let keys: Vec<Value> = keys.collect();
             let finding_id = finding_id(name, "window", *size, &keys, Subject::Window(start));
             let keys = detector.plan.keys.iter().map(|(name, _)| name.clone()).zip(keys).collect();
-            (String::new(), start, OracleFinding { finding_id, window: Some(start), keys, row: row_at(row) })
+            ((String::new(), 0), start, OracleFinding { finding_id, window: Some(start), keys, row: row_at(row) })
         };
         return Ok((0..batch.num_rows()).map(finding).collect());
     }
@@ -157,7 +157,7 @@ fn named(detector: &Detector, stream: &Stream, records: &RecordBatch, batch: &Re
         let subject = if first_seen { Subject::FirstSeen(time) } else { Subject::Record(&identity) };
         let finding_id = finding_id(name, operator, reach.unwrap_or(0), &values, subject);
         let window = reach.map(|reach| time.saturating_sub(reach));
-        (value_at(&ids, row).to_string(), time, OracleFinding { finding_id, window, keys, row: found })
+        ((value_at(&ids, row).to_string(), row), time, OracleFinding { finding_id, window, keys, row: found })
     };
     Ok(rows_of(batch).into_iter().enumerate().map(finding).collect())
 }
@@ -187,12 +187,12 @@ pub fn column(records: &RecordBatch, request: &ColumnRequest) -> ArrayRef {
 
 /// Rows with one id are one finding: that of the least event id, and of the first taken in among equals.
 fn one_an_id(findings: Vec<Found>) -> Vec<OracleFinding> {
-    let mut best: HashMap<FindingId, (String, OracleFinding)> = HashMap::new();
-    for (event_id, _, finding) in findings {
+    let mut best: HashMap<FindingId, ((String, usize), OracleFinding)> = HashMap::new();
+    for (record, _, finding) in findings {
         match best.get(&finding.finding_id) {
-            Some((kept, _)) if *kept <= event_id => {}
+            Some((kept, _)) if *kept <= record => {}
             _ => {
-                best.insert(finding.finding_id, (event_id, finding));
+                best.insert(finding.finding_id, (record, finding));
             }
         }
     }

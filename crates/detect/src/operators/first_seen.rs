@@ -1,0 +1,334 @@
+//! The over-range operator of `first_seen` alone: a record counts as the first of its key if none came within a while
+//! before it.
+//!
+//! A key's records, in order of time, fall into **spans**: within one, each lies no further from the one before it than
+//! the while. Only the earliest of a span are first ones, and whatever falls into a span later is not; so of a span no
+//! more is kept than where it begins and ends, and its earliest records until they are final.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow::array::UInt32Array;
+use arrow::row::RowConverter;
+use datafusion_common::Result;
+use watchfire_record::limits::{BUFFERED_ROWS, KEYS};
+use watchfire_record::{DetectorInfo, Finding, FindingId, State, Stream, Value};
+
+use super::firing::Firing;
+use super::fold::Total;
+use super::input::{OperatorBatch, row_converter};
+use super::keys::Keys;
+use super::post::{Early, Post};
+use super::records::{Partitions, Record};
+use super::{OperatorStatistics, StatefulOperator};
+use crate::detector::Detector;
+use crate::expression::schema_of;
+use crate::plan::{Aggregate, Operator};
+use crate::value::{Subject, finding_id};
+
+/// `first_seen` of one detector in one shard.
+pub struct FirstSeen {
+    info: Arc<DetectorInfo>,
+    /// The while, microseconds.
+    reach: i64,
+    post: Post,
+    payload: RowConverter,
+    keys: Keys<KeyState>,
+    partitions: Partitions,
+    /// When each key is to be looked at next.
+    due: BinaryHeap<Reverse<(i64, u32)>>,
+    touched: HashSet<u32, ahash::RandomState>,
+    /// Records before it are final.
+    watermark: i64,
+    learn: i64,
+    /// Records before it are no findings.
+    silent_until: i64,
+    fires_early: bool,
+    statistics: OperatorStatistics,
+}
+
+#[derive(Debug, Default)]
+struct KeyState {
+    /// In order of time, further from one another than the while.
+    spans: Vec<Span>,
+    rows: u64,
+    next_due: Option<i64>,
+    firing: Firing,
+    incomplete: bool,
+}
+
+#[derive(Debug)]
+struct Span {
+    first: i64,
+    last: i64,
+    /// The records at its beginning, until they are final.
+    earliest: Vec<Earliest>,
+}
+
+#[derive(Debug)]
+struct Earliest {
+    payload: Box<[u8]>,
+    record: Record,
+    caused_at: i64,
+}
+
+/// Whether these aggregates are one count of all that came up to a microsecond before: then this operator can run it.
+#[must_use]
+pub fn is_alone(aggregates: &[Aggregate], early: Early) -> bool {
+    matches!(aggregates, [one] if one.frame.1 == 1) && early == Early::FirstSeen
+}
+
+impl FirstSeen {
+    /// The operator of a detector for which [`is_alone`] holds.
+    ///
+    /// # Errors
+    /// If an expression does not fit, which planning rules out.
+    pub fn new(detector: &Detector, stream: &Stream, fires_early: bool) -> Result<Self> {
+        let Operator::OverRange { aggregates } = &detector.plan.operator else {
+            unreachable!("the caller looks at the operator");
+        };
+        let columns = detector.row_columns(stream);
+        Ok(Self {
+            info: Arc::clone(&detector.info),
+            reach: aggregates.iter().map(|a| a.frame.0).max().unwrap_or(0),
+            post: Post::new(&detector.plan, schema_of(&columns), &detector.plan.keys, aggregates)?,
+            payload: row_converter(columns.iter().map(|c| c.column_type.arrow()))?,
+            keys: Keys::default(),
+            partitions: Partitions::default(),
+            due: BinaryHeap::new(),
+            touched: HashSet::default(),
+            watermark: i64::MIN,
+            learn: detector.learn,
+            silent_until: i64::MIN,
+            fires_early,
+            statistics: OperatorStatistics::default(),
+        })
+    }
+
+    fn add(&mut self, batch: &OperatorBatch, row: u32, partitions: &[u32]) {
+        let time = batch.times[row as usize];
+        let key = self.keys.number(batch.key(row));
+        let state = self.keys.get_mut(key).expect("its number was just given");
+        state.rows += 1;
+        let (place, merged) = state.place(time, self.reach);
+        // What was the first of a span that is now another's has to be taken back.
+        if self.fires_early && merged {
+            self.touched.insert(key);
+        }
+        let span = &mut state.spans[place];
+        if span.first != time {
+            return;
+        }
+        if span.earliest.len() < BUFFERED_ROWS {
+            span.earliest.push(Earliest {
+                payload: batch.payload.as_ref().map(|rows| rows.row(row as usize).data().into()).unwrap_or_default(),
+                record: batch.records.get(batch.rows[row as usize], time, partitions),
+                caused_at: batch.caused[row as usize],
+            });
+        } else {
+            state.incomplete = true;
+        }
+        if self.fires_early {
+            self.touched.insert(key);
+        }
+        self.schedule(key);
+    }
+
+    /// Sees to it that a key is looked at when something of it becomes final or is over.
+    fn schedule(&mut self, key: u32) {
+        let Some(state) = self.keys.get_mut(key) else { return };
+        let pending = state.spans.iter().filter(|span| !span.earliest.is_empty()).map(|span| span.first).min();
+        let over = state.spans.first().map(|span| span.last.saturating_add(self.reach));
+        let next = pending.into_iter().chain(over).min();
+        if next != state.next_due
+            && let Some(next) = next
+        {
+            self.due.push(Reverse((next, key)));
+        }
+        state.next_due = next;
+    }
+
+    /// The findings among the records at these spans' beginnings: one for each key and time, that of the least event id.
+    fn judge(&self, spans: &[(u32, &KeyState, &Span)]) -> Vec<(u32, Finding)> {
+        let rows: Vec<(u32, &KeyState, &Earliest)> = spans
+            .iter()
+            .filter(|(_, _, span)| span.first >= self.silent_until)
+            .flat_map(|(key, state, span)| span.earliest.iter().map(|earliest| (*key, *state, earliest)))
+            .collect();
+        if rows.is_empty() {
+            return Vec::new();
+        }
+        let parser = self.payload.parser();
+        let payloads = rows.iter().map(|(_, _, earliest)| parser.parse(&earliest.payload));
+        let columns =
+            self.payload.convert_rows(payloads).expect("the bytes were made by a converter of the same types");
+        let totals = self.post.totals(rows.len(), |_, _| Total::Count(0));
+        let all: Vec<u32> = (0u32..).take(rows.len()).collect();
+        let batch = self.post.batch(columns, &totals, &all);
+        let passing = self.post.passing(&batch);
+        let chosen = UInt32Array::from(passing.clone());
+        let batch = arrow::compute::take_record_batch(&batch, &chosen).expect("the rows are the batch's");
+        let mut best: HashMap<FindingId, (u32, Finding)> = HashMap::new();
+        for (row, (output, keys)) in passing.iter().zip(self.post.found(&batch)) {
+            let (key, state, earliest) = rows[*row as usize];
+            let finding = self.finding(state, earliest, output, keys);
+            let own_id = |finding: &Finding| finding.evidence.last().map(|e| e.event_id.clone());
+            match best.get(&finding.finding_id) {
+                Some((_, kept)) if own_id(kept) <= own_id(&finding) => {}
+                _ => _ = best.insert(finding.finding_id, (key, finding)),
+            }
+        }
+        let mut found: Vec<_> = best.into_values().collect();
+        found.sort_by_key(|(_, finding)| (finding.last_event_time, finding.finding_id));
+        found
+    }
+
+    fn finding(
+        &self,
+        state: &KeyState,
+        earliest: &Earliest,
+        row: Vec<(Arc<str>, Value)>,
+        keys: Vec<(Arc<str>, Value)>,
+    ) -> Finding {
+        let time = earliest.record.time;
+        let key_values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).collect();
+        Finding {
+            finding_id: finding_id(&self.info.name, "over range", self.reach, &key_values, Subject::FirstSeen(time)),
+            revision: 0,
+            state: State::Final,
+            detector: Arc::clone(&self.info),
+            window: Some(time.saturating_sub(self.reach)),
+            window_end: Some(time),
+            keys,
+            row,
+            first_event_time: time,
+            last_event_time: time,
+            evidence: vec![self.partitions.evidence(&earliest.record)],
+            complete: self.statistics.evicted == 0 && !state.incomplete,
+            caused_at: earliest.caused_at,
+        }
+    }
+
+    fn woken(&mut self, watermark: i64) -> Vec<u32> {
+        let mut woken = HashSet::new();
+        while let Some(Reverse((time, key))) = self.due.peek().copied().filter(|Reverse((time, _))| *time < watermark) {
+            self.due.pop();
+            if self.keys.get(key).is_some_and(|(_, state)| state.next_due == Some(time)) {
+                woken.insert(key);
+            }
+        }
+        woken.into_iter().collect()
+    }
+
+    /// Throws out a tenth of the keys, those of least count that never fired first.
+    fn evict(&mut self) {
+        let rank = |(key, state): (u32, &KeyState)| (!state.firing.is_empty(), state.rows, key);
+        let mut keys: Vec<(bool, u64, u32)> = self.keys.iter().map(rank).collect();
+        let out = (KEYS / 10).max(1).min(keys.len());
+        if out < keys.len() {
+            keys.select_nth_unstable(out);
+        }
+        for (_, _, key) in keys.into_iter().take(out) {
+            self.keys.remove(key);
+            self.touched.remove(&key);
+            self.statistics.evicted += 1;
+        }
+    }
+}
+
+impl KeyState {
+    /// Puts a record's time into its span. Gives the span's place, and whether it has become one with the next.
+    fn place(&mut self, time: i64, reach: i64) -> (usize, bool) {
+        let after = self.spans.partition_point(|span| span.first <= time);
+        let place = match after.checked_sub(1) {
+            Some(place) if time <= self.spans[place].last.saturating_add(reach) => {
+                self.spans[place].last = self.spans[place].last.max(time);
+                place
+            }
+            _ => {
+                self.spans.insert(after, Span { first: time, last: time, earliest: Vec::new() });
+                after
+            }
+        };
+        let end = self.spans[place].last.saturating_add(reach);
+        let merges = self.spans.get(place + 1).is_some_and(|next| next.first <= end);
+        if merges {
+            let next = self.spans.remove(place + 1);
+            self.spans[place].last = self.spans[place].last.max(next.last);
+        }
+        (place, merges)
+    }
+}
+
+impl StatefulOperator for FirstSeen {
+    fn feed(&mut self, batch: &OperatorBatch, rows: &[u32]) {
+        let partitions = self.partitions.of(&batch.records);
+        for row in rows {
+            if batch.times[*row as usize] >= self.watermark {
+                self.add(batch, *row, &partitions);
+                self.statistics.rows += 1;
+            } else {
+                self.statistics.too_late += 1;
+            }
+        }
+        if self.keys.len() > KEYS {
+            self.evict();
+        }
+    }
+
+    fn begin(&mut self, earliest: i64) {
+        if self.learn > 0 {
+            self.silent_until = earliest.saturating_add(self.learn);
+        }
+    }
+
+    fn fire_early(&mut self, now: i64, found: &mut Vec<Finding>) {
+        let touched: Vec<u32> = std::mem::take(&mut self.touched).into_iter().collect();
+        let states = touched.iter().filter_map(|key| self.keys.get(*key).map(|(_, state)| (*key, state)));
+        let spans: Vec<_> = states.flat_map(|(key, state)| state.spans.iter().map(move |s| (key, state, s))).collect();
+        let holding = self.judge(&spans);
+        let still: HashSet<FindingId> = holding.iter().map(|(_, finding)| finding.finding_id).collect();
+        for (key, finding) in holding {
+            if let Some(state) = self.keys.get_mut(key) {
+                state.firing.holds(finding, now, found);
+            }
+        }
+        for key in touched {
+            if let Some(state) = self.keys.get_mut(key) {
+                state.firing.withdraw(|_| true, &still, found);
+            }
+        }
+    }
+
+    fn advance(&mut self, watermark: i64, found: &mut Vec<Finding>) {
+        self.watermark = self.watermark.max(watermark);
+        let woken = self.woken(watermark);
+        let states = woken.iter().filter_map(|key| self.keys.get(*key).map(|(_, state)| (*key, state)));
+        let is_due = |span: &&Span| span.first < watermark && !span.earliest.is_empty();
+        let spans: Vec<_> =
+            states.flat_map(|(key, state)| state.spans.iter().filter(is_due).map(move |s| (key, state, s))).collect();
+        for (key, finding) in self.judge(&spans) {
+            if let Some(state) = self.keys.get_mut(key) {
+                state.firing.becomes_final(finding, found);
+            }
+        }
+        for key in woken {
+            let Some(state) = self.keys.get_mut(key) else { continue };
+            state.firing.withdraw(|finding| finding.last_event_time < watermark, &HashSet::new(), found);
+            state.spans.retain(|span| span.last.saturating_add(self.reach) >= watermark);
+            for span in state.spans.iter_mut().filter(|span| span.first < watermark) {
+                span.earliest = Vec::new();
+            }
+            if state.spans.is_empty() {
+                self.keys.remove(key);
+            } else {
+                self.schedule(key);
+            }
+        }
+    }
+
+    fn statistics(&self) -> OperatorStatistics {
+        OperatorStatistics { keys: self.keys.len() as u64, ..self.statistics }
+    }
+}
