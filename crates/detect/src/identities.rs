@@ -41,11 +41,33 @@ impl SecretHasher {
     }
 }
 
+/// Orders a table by what is a hash already: a [`SecretHasher`]'s 128 bits.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AlreadyHashed(u64);
+
+/// Builds [`AlreadyHashed`].
+pub type BuildAlreadyHashed = std::hash::BuildHasherDefault<AlreadyHashed>;
+
+impl std::hash::Hasher for AlreadyHashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "any 64 bits of it will do")]
+    fn write_u128(&mut self, hash: u128) {
+        self.0 = hash as u64;
+    }
+}
+
 /// The records of one stream that may still be copied: those whose time the watermark has not passed.
 #[derive(Debug, Default)]
 pub struct Identities {
     /// By minute of event time: identity, and the set of operators that have let it in.
-    buckets: BTreeMap<i64, HashMap<u128, u32, ahash::RandomState>>,
+    buckets: BTreeMap<i64, HashMap<u128, u32, BuildAlreadyHashed>>,
     sets: Vec<Arc<[u32]>>,
     set_ids: HashMap<Arc<[u32]>, u32>,
 }

@@ -15,6 +15,7 @@ use crate::expression::{Expression, record_batch, schema, schema_of};
 use crate::identities::{Identities, SecretHasher};
 use crate::matcher::{BatchColumns, Matcher};
 use crate::operators::input::records;
+use crate::operators::shared::{BatchInputs, SharedInputs};
 use crate::operators::{Feeder, OperatorBatch};
 use crate::value::{Subject, finding_id, value_at};
 
@@ -28,6 +29,7 @@ pub struct Judge {
     matcher: Matcher,
     matches: BTreeMap<usize, MatchRow>,
     feeders: BTreeMap<usize, Feeder>,
+    shared: SharedInputs,
     identity: Option<Vec<ColumnRequest>>,
     hasher: SecretHasher,
 }
@@ -55,9 +57,10 @@ impl Judge {
     pub fn new(detectors: Arc<StreamDetectors>, hasher: SecretHasher) -> Result<Self> {
         let clauses: Vec<_> = detectors.detectors.iter().map(|d| d.plan.predicates.clone()).collect();
         let (mut matches, mut feeders) = (BTreeMap::new(), BTreeMap::new());
+        let mut shared = SharedInputs::default();
         for (index, detector) in detectors.detectors.iter().enumerate() {
             if detector.stateful() {
-                feeders.insert(index, Feeder::new(index, detector, &detectors.stream)?);
+                feeders.insert(index, Feeder::new(index, detector, &detectors.stream, &mut shared)?);
             } else {
                 matches.insert(index, MatchRow::new(detector, &detectors)?);
             }
@@ -71,6 +74,7 @@ impl Judge {
             detectors,
             matches,
             feeders,
+            shared,
             identity,
             hasher,
         })
@@ -162,17 +166,19 @@ impl Judge {
     }
 
     /// What goes on to operators with state.
-    pub fn feed(&mut self, batch: &Batch, judgement: &Judgement) -> Vec<OperatorBatch> {
+    #[must_use]
+    pub fn feed(&self, batch: &Batch, judgement: &Judgement) -> Vec<OperatorBatch> {
         if self.feeders.keys().all(|index| judgement.rows[*index].is_empty()) {
             return Vec::new();
         }
         let event_id = named(&self.detectors.stream, "event_id");
         let records = Arc::new(records(batch, &self.columns, &event_id));
+        let mut inputs = BatchInputs::new(&self.shared, batch, &self.columns, &self.hasher);
         let mut fed = Vec::new();
-        for (index, feeder) in &mut self.feeders {
+        for (index, feeder) in &self.feeders {
             let rows = &judgement.rows[*index];
             if !rows.is_empty() {
-                fed.push(feeder.feed(batch, &self.columns, rows, &records, &self.hasher));
+                fed.push(feeder.feed(batch, &self.columns, rows, &records, &mut inputs));
             }
         }
         fed

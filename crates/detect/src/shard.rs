@@ -11,11 +11,10 @@ use crate::operators::post;
 use crate::operators::{FirstSeen, OperatorBatch, OperatorStatistics, OverRange, StatefulOperator, Windows};
 use crate::plan::Operator;
 
-/// Which shard of `shards` keeps a key: the same in every worker and run.
+/// Which shard of `shards` keeps the key of this hash: the same in every worker.
 #[must_use]
-pub fn shard_of(key: &[u8], shards: usize) -> usize {
-    let hash = ahash::RandomState::with_seeds(0x6b65, 0x7973, 0x2062, 0x7920).hash_one(key);
-    usize::try_from(hash % shards as u64).expect("less than the number of shards")
+pub fn shard_of(hash: u128, shards: usize) -> usize {
+    usize::try_from(hash % shards as u128).expect("less than the number of shards")
 }
 
 /// The rows of an operator's batch by shard, ascending in each.
@@ -24,7 +23,7 @@ pub fn split(batch: &OperatorBatch, shards: usize) -> Vec<Vec<u32>> {
     let mut rows = vec![Vec::new(); shards];
     let count = u32::try_from(batch.times.len()).expect("a batch has fewer than 2^32 rows");
     for row in 0..count {
-        let shard = if shards == 1 { 0 } else { shard_of(batch.key(row), shards) };
+        let shard = if shards == 1 { 0 } else { shard_of(batch.key(row).1, shards) };
         rows[shard].push(row);
     }
     rows

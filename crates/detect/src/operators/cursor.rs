@@ -6,6 +6,7 @@ use watchfire_record::limits::DISTINCT_VALUES;
 
 use super::fold::{Total, beats};
 use super::over_range::{Cell, Entry};
+use crate::identities::BuildAlreadyHashed;
 use crate::plan::aggregates::Tally;
 use crate::plan::{Aggregate, AggregateKind};
 
@@ -17,7 +18,7 @@ pub struct Cursor {
     time: i64,
     count: i64,
     tally: Tally,
-    values: HashMap<u128, u32>,
+    values: HashMap<u128, u32, BuildAlreadyHashed>,
     /// Entries (absolute) that are the least or greatest of what comes after them; the first one's value is the range's.
     extremes: VecDeque<u64>,
 }

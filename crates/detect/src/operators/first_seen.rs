@@ -108,7 +108,8 @@ impl FirstSeen {
 
     fn add(&mut self, batch: &OperatorBatch, row: u32, partitions: &[u32]) {
         let time = batch.times[row as usize];
-        let key = self.keys.number(batch.key(row));
+        let (key, hash) = batch.key(row);
+        let key = self.keys.number(key, hash);
         let state = self.keys.get_mut(key).expect("its number was just given");
         state.rows += 1;
         let (place, merged) = state.place(time, self.reach);

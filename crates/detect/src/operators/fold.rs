@@ -9,6 +9,7 @@ use datafusion_common::Result;
 use watchfire_record::limits::DISTINCT_VALUES;
 
 use super::input::{AggregateInput, Values, row_converter};
+use crate::identities::BuildAlreadyHashed;
 use crate::plan::aggregates::Tally;
 use crate::plan::{Aggregate, AggregateKind};
 
@@ -18,7 +19,7 @@ pub enum Fold {
     /// Rows that count.
     Count(i64),
     /// Hashes of different values, as many as are kept.
-    Distinct(HashSet<u128, ahash::RandomState>),
+    Distinct(HashSet<u128, BuildAlreadyHashed>),
     /// Sum and number.
     Tally(Tally),
     /// The least or greatest value, as comparable bytes.

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use arrow::row::{RowConverter, Rows, SortField};
-use datafusion_common::Result;
+use datafusion_common::{DataFusionError, Result};
 use watchfire_record::{Batch, ColumnRequest, Stream};
 
 use super::records::{EventId, Records};
+use super::shared::{BatchInputs, KeyColumn, Shared, SharedInputs};
 use crate::detector::Detector;
-use crate::expression::{Expression, record_batch, schema, schema_of};
+use crate::expression::Expression;
 use crate::identities::SecretHasher;
 use crate::matcher::BatchColumns;
 use crate::plan::{Aggregate, AggregateKind, Operator};
@@ -25,9 +26,9 @@ pub struct OperatorBatch {
     /// The broker's timestamps, microseconds.
     pub caused: Vec<i64>,
     /// The keys; `None` for a detector without.
-    pub keys: Option<Rows>,
+    pub keys: Option<Shared<KeyColumn>>,
     /// One an aggregate.
-    pub aggregates: Vec<AggregateInput>,
+    pub aggregates: Vec<Shared<AggregateInput>>,
     /// All columns that a found row needs; for over-range only.
     pub payload: Option<Rows>,
     /// Which rows of the batch they are.
@@ -37,10 +38,24 @@ pub struct OperatorBatch {
 }
 
 impl OperatorBatch {
-    /// A row's key as comparable bytes; empty for a detector without keys.
+    /// Where the values of a row are.
+    fn place<T>(&self, shared: &Shared<T>, row: u32) -> u32 {
+        if shared.whole { self.rows[row as usize] } else { row }
+    }
+
+    /// A row's key as comparable bytes, and its hash; empty for a detector without keys.
     #[must_use]
-    pub fn key(&self, row: u32) -> &[u8] {
-        self.keys.as_ref().map_or(&[], |keys| keys.row(row as usize).data())
+    pub fn key(&self, row: u32) -> (&[u8], u128) {
+        let Some(keys) = &self.keys else { return (&[], 0) };
+        let place = self.place(keys, row) as usize;
+        (keys.values.rows.row(place).data(), keys.values.hashes[place])
+    }
+
+    /// What the aggregate of an index looks at, and where the row is in it.
+    #[must_use]
+    pub fn aggregate(&self, index: usize, row: u32) -> (&AggregateInput, u32) {
+        let shared = &self.aggregates[index];
+        (&shared.values, self.place(shared, row))
     }
 }
 
@@ -77,14 +92,15 @@ impl AggregateInput {
 /// Makes [`OperatorBatch`]es for one detector in one worker.
 pub struct Feeder {
     detector: usize,
-    columns: Vec<ColumnRequest>,
-    keys: Vec<Expression>,
-    key_rows: RowConverter,
-    aggregates: Vec<CompiledAggregate>,
-    payload_rows: Option<RowConverter>,
+    /// Numbers among what the stream's detectors share; `None` for a detector without keys.
+    keys: Option<usize>,
+    aggregates: Vec<usize>,
+    /// For over-range: what a found row needs.
+    payload: Option<(Vec<ColumnRequest>, RowConverter)>,
 }
 
-struct CompiledAggregate {
+/// One aggregate's expressions, ready to be evaluated.
+pub struct CompiledAggregate {
     kind: AggregateKind,
     argument: Option<Expression>,
     filter: Option<Expression>,
@@ -99,55 +115,43 @@ pub fn row_converter(types: impl IntoIterator<Item = arrow::datatypes::DataType>
 }
 
 impl Feeder {
-    /// A feeder for the detector of this index.
+    /// A feeder for the detector of this index; what others may ask for too goes to `shared`.
     ///
     /// # Errors
     /// If an expression does not fit the stream, which planning rules out.
-    pub fn new(index: usize, detector: &Detector, stream: &Stream) -> Result<Self> {
+    pub fn new(index: usize, detector: &Detector, stream: &Stream, shared: &mut SharedInputs) -> Result<Self> {
         let over_range = matches!(detector.plan.operator, Operator::OverRange { .. });
         let columns = if over_range { detector.row_columns(stream) } else { detector.fold_columns(stream) };
-        let fields = schema(schema_of(&columns));
-        let keys = detector.plan.keys.iter().map(|(_, expr)| Expression::compile(expr, &fields));
-        let keys = keys.collect::<Result<Vec<_>>>()?;
-        let aggregates = detector.plan.operator.aggregates();
-        let compile = |aggregate: &Aggregate| {
-            let expression = |expr: &Option<_>| expr.as_ref().map(|e| Expression::compile(e, &fields)).transpose();
-            Ok(CompiledAggregate {
-                kind: aggregate.kind.clone(),
-                argument: expression(&aggregate.argument)?,
-                filter: expression(&aggregate.filter)?,
-            })
-        };
-        let payload_types = columns.iter().map(|c| c.column_type.arrow());
-        Ok(Self {
-            detector: index,
-            key_rows: row_converter(keys.iter().map(Expression::data_type))?,
-            keys,
-            aggregates: aggregates.iter().map(compile).collect::<Result<_>>()?,
-            payload_rows: over_range.then(|| row_converter(payload_types)).transpose()?,
-            columns,
-        })
+        let keys = &detector.plan.keys;
+        let keys = (!keys.is_empty()).then(|| shared.keys(keys, &columns)).transpose()?;
+        let aggregates = detector.plan.operator.aggregates().iter();
+        let aggregates = aggregates.map(|aggregate| shared.aggregate(aggregate, &columns)).collect::<Result<_>>()?;
+        let types: Vec<DataType> = columns.iter().map(|c| c.column_type.arrow()).collect();
+        let payload = over_range.then(|| Ok::<_, DataFusionError>((columns, row_converter(types)?))).transpose()?;
+        Ok(Self { detector: index, keys, aggregates, payload })
     }
 
     /// The rows of a batch, worked out.
+    #[must_use]
     pub fn feed(
-        &mut self,
+        &self,
         batch: &Batch,
         columns: &BatchColumns,
         rows: &[u32],
         records: &Arc<Records>,
-        hasher: &SecretHasher,
+        inputs: &mut BatchInputs<'_>,
     ) -> OperatorBatch {
-        let arrays: Vec<ArrayRef> = self.columns.iter().map(|request| columns.take(batch, request, rows)).collect();
-        let table = record_batch(&schema(schema_of(&self.columns)), arrays.clone(), rows.len());
-        let keys: Vec<ArrayRef> = self.keys.iter().map(|key| key.evaluate(&table)).collect();
+        let payload = |(requests, converter): &(Vec<ColumnRequest>, RowConverter)| {
+            let arrays: Vec<ArrayRef> = requests.iter().map(|request| columns.take(batch, request, rows)).collect();
+            convert(converter, &arrays)
+        };
         OperatorBatch {
             detector: self.detector,
             times: rows.iter().map(|row| batch.rows[*row as usize].event_time).collect(),
             caused: rows.iter().map(|row| batch.rows[*row as usize].timestamp).collect(),
-            keys: (!keys.is_empty()).then(|| convert(&self.key_rows, &keys)),
-            aggregates: self.aggregates.iter().map(|aggregate| aggregate.input(&table, hasher)).collect(),
-            payload: self.payload_rows.as_ref().map(|converter| convert(converter, &arrays)),
+            keys: self.keys.map(|number| inputs.keys(number, rows)),
+            aggregates: self.aggregates.iter().map(|number| inputs.aggregate(*number, rows)).collect(),
+            payload: self.payload.as_ref().map(payload),
             rows: rows.to_vec(),
             records: Arc::clone(records),
         }
@@ -169,7 +173,22 @@ pub fn records(batch: &Batch, columns: &BatchColumns, event_id: &ColumnRequest) 
 }
 
 impl CompiledAggregate {
-    fn input(&self, table: &RecordBatch, hasher: &SecretHasher) -> AggregateInput {
+    /// An aggregate's expressions over rows with these columns.
+    ///
+    /// # Errors
+    /// If an expression does not fit, which planning rules out.
+    pub fn new(aggregate: &Aggregate, fields: &SchemaRef) -> Result<Self> {
+        let expression = |expr: &Option<_>| expr.as_ref().map(|e| Expression::compile(e, fields)).transpose();
+        Ok(Self {
+            kind: aggregate.kind.clone(),
+            argument: expression(&aggregate.argument)?,
+            filter: expression(&aggregate.filter)?,
+        })
+    }
+
+    /// What it takes from each row of a table.
+    #[must_use]
+    pub fn input(&self, table: &RecordBatch, hasher: &SecretHasher) -> AggregateInput {
         let filter = self.filter.as_ref().map(|filter| filter.holds(table));
         let argument = self.argument.as_ref().map(|argument| argument.evaluate(table));
         let counted = (filter.is_some() || argument.as_ref().is_some_and(|a| a.null_count() > 0)).then(|| {

@@ -9,6 +9,7 @@ pub mod keys;
 pub mod over_range;
 pub mod post;
 pub mod records;
+pub mod shared;
 pub mod windows;
 
 pub use first_seen::FirstSeen;

@@ -168,14 +168,17 @@ impl OverRange {
     }
 
     fn insert(&mut self, batch: &OperatorBatch, row: u32, partitions: &[u32]) {
-        let key = match self.keys.get_key_value(batch.key(row)) {
+        let key = match self.keys.get_key_value(batch.key(row).0) {
             Some((key, _)) => Arc::clone(key),
-            None => self.new_key(batch.key(row)),
+            None => self.new_key(batch.key(row).0),
         };
         let state = self.keys.get_mut(&key).expect("it was inserted when missing");
         let entry = entry(batch, row, &self.aggregates, partitions);
         let time = entry.time;
-        let place = state.entries.partition_point(|e| e.time <= time);
+        let place = match state.entries.back() {
+            Some(last) if last.time > time => state.entries.partition_point(|e| e.time <= time),
+            _ => state.entries.len(),
+        };
         state.entries.insert(place, entry);
         let absolute = state.base + place as u64;
         state.previews.iter_mut().for_each(|cursor| cursor.disturbed_at(absolute, state.base));
@@ -479,20 +482,21 @@ impl KeyState {
 
 fn entry(batch: &OperatorBatch, row: u32, aggregates: &[Aggregate], partitions: &[u32]) -> Entry {
     let time = batch.times[row as usize];
-    let counted = batch.aggregates.iter().enumerate().filter(|(_, input)| input.counts(row));
+    let inputs = || (0..aggregates.len()).map(|index| batch.aggregate(index, row));
+    let counted = inputs().enumerate().filter(|(_, (input, place))| input.counts(*place));
     let looks = aggregates.iter().any(|aggregate| aggregate.kind != AggregateKind::Count);
-    let cell = |input: &AggregateInput| match &input.values {
-        _ if !input.counts(row) => Cell::None,
+    let cell = |(input, place): (&AggregateInput, u32)| match &input.values {
+        _ if !input.counts(place) => Cell::None,
         Values::None => Cell::None,
-        Values::Hashes(values) => Cell::Hash(values[row as usize]),
-        Values::Integers(values) => Cell::Integer(values[row as usize]),
-        Values::Ordered(rows) => Cell::Ordered(rows.row(row as usize).data().into()),
+        Values::Hashes(values) => Cell::Hash(values[place as usize]),
+        Values::Integers(values) => Cell::Integer(values[place as usize]),
+        Values::Ordered(rows) => Cell::Ordered(rows.row(place as usize).data().into()),
     };
     Entry {
         time,
         caused_at: batch.caused[row as usize],
         counted: counted.fold(0, |bits, (index, _)| bits | (1 << index)),
-        values: if looks { batch.aggregates.iter().map(cell).collect() } else { Box::default() },
+        values: if looks { inputs().map(cell).collect() } else { Box::default() },
         payload: batch.payload.as_ref().map(|rows| rows.row(row as usize).data().into()),
         record: batch.records.get(batch.rows[row as usize], time, partitions),
     }

@@ -136,7 +136,8 @@ impl Windows {
             self.statistics.too_late += 1;
             return;
         }
-        let key = self.keys.number(batch.key(row));
+        let (key, hash) = batch.key(row);
+        let key = self.keys.number(key, hash);
         let state = self.keys.get_mut(key).expect("its number was just given");
         let place = match state.panes.iter().rposition(|pane| pane.start <= start) {
             Some(place) if state.panes[place].start == start => place,
@@ -359,8 +360,9 @@ impl Pane {
     }
 
     fn add(&mut self, batch: &OperatorBatch, row: u32, aggregates: &[Aggregate], partitions: &[u32]) {
-        for ((fold, aggregate), input) in self.folds.iter_mut().zip(aggregates).zip(&batch.aggregates) {
-            fold.add(&aggregate.kind, input, row);
+        for (index, (fold, aggregate)) in self.folds.iter_mut().zip(aggregates).enumerate() {
+            let (input, place) = batch.aggregate(index, row);
+            fold.add(&aggregate.kind, input, place);
         }
         let time = batch.times[row as usize];
         self.rows += 1;
