@@ -106,3 +106,50 @@ fn info(name: &str, parsed: &Parsed, stream: String) -> DetectorInfo {
         suppress: header.suppress,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use watchfire_record::Stream;
+
+    use super::*;
+
+    fn problems(learn: &str, sql: &str) -> Vec<(&'static str, String)> {
+        let text = format!("/*\ntitle = \"t\"\nseverity = \"low\"\nabout = \"a\"\n{learn}*/\n{sql}");
+        match compile_text(&Planner::new(&Stream::built_ins()), "d", &text) {
+            Ok(_) => Vec::new(),
+            Err(said) => said.iter().map(|d| (d.code, format!("{} at {}", d.message, &text[d.span.clone()]))).collect(),
+        }
+    }
+
+    #[test]
+    fn what_only_the_plan_shows_is_said_plainly() {
+        let grouped = |list: &str| {
+            format!(
+                "SELECT principal, {list} AS x FROM cloudtrail WHERE principal IS NOT NULL GROUP BY tumble(event_time, INTERVAL '1 hour'), principal"
+            )
+        };
+        for (learn, sql, code, said) in [
+            ("learn = \"7 days\"\n", "SELECT event_name FROM cloudtrail".into(), "W036", "judged by itself at \"7 days\""),
+            ("", grouped("avg(event_name)"), "W037", "avg is exact over whole numbers only, and this is Utf8: write avg(CAST(… AS BIGINT)) at avg"),
+            ("", grouped("bool_or(event_name)"), "W037", "bool_or wants a condition, and this is Utf8 at bool_or"),
+            (
+                "",
+                "SELECT count(*) AS n FROM cloudtrail GROUP BY hop(event_time, INTERVAL '5 minutes', INTERVAL '1 minute')".into(),
+                "W038",
+                "leave gaps",
+            ),
+            (
+                "",
+                "SELECT count(*) AS n FROM cloudtrail GROUP BY hop(event_time, INTERVAL '1 second', INTERVAL '1 day')".into(),
+                "W038",
+                "more than 300",
+            ),
+        ] {
+            let found = problems(learn, &sql);
+            assert!(matches!(found.as_slice(), [(c, text)] if *c == code && text.contains(said)), "{sql}: {found:?}");
+        }
+        let fine = "learn = \"7 days\"\n";
+        assert_eq!(problems(fine, &grouped("sum(length(event_name))")), []);
+        assert_eq!(problems(fine, &grouped("max(event_time)")), []);
+    }
+}

@@ -55,6 +55,8 @@ fn predicate() -> impl Strategy<Value = String> {
         Just("CAST((request ->> 'n') AS BIGINT) > 3".to_owned()),
         Just("event_name ~ '^[AB]$'".to_owned()),
         Just("event_name ~* 'a'".to_owned()),
+        Just("event_name ILIKE '%b'".to_owned()),
+        Just("user_name NOT ILIKE '%u%'".to_owned()),
         Just("true".to_owned()),
     ];
     atom.prop_recursive(3, 8, 2, |inner| {

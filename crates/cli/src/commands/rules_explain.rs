@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use watchfire_engine::detect::language::nearest;
+use watchfire_engine::detect::operators::{first_seen, post};
 use watchfire_engine::detect::plan::{Aggregate, AggregateKind, Operator};
 use watchfire_engine::detect::{Detector, StreamDetectors};
 use watchfire_engine::finding::escape;
@@ -179,6 +180,10 @@ fn state(detector: &Detector, stream: &Stream) -> String {
     let lateness = duration::format(stream.lateness);
     match &detector.plan.operator {
         Operator::Match => "nothing: each record is judged by itself".into(),
+        Operator::OverRange { .. } if is_first_seen(detector) => format!(
+            "per key when its records began and ended to come, and the first ones until they are final; at most {} keys a shard",
+            numbers::count(limits::KEYS as u64),
+        ),
         Operator::OverRange { aggregates } => {
             let range = aggregates.iter().map(|a| a.frame.0).max().unwrap_or(0);
             format!(
@@ -196,7 +201,7 @@ fn state(detector: &Detector, stream: &Stream) -> String {
                 String::new()
             };
             format!(
-                "per key and open window its aggregates{values}; windows stay open for their {} and {lateness} more for late records; at most {} keys a shard",
+                "per key and pane its aggregates{values}, for {} and {lateness} more for late records; at most {} of them a shard",
                 duration::format(*size),
                 numbers::count(limits::KEYS as u64),
             )
@@ -204,11 +209,21 @@ fn state(detector: &Detector, stream: &Stream) -> String {
     }
 }
 
+/// Whether the detector is `first_seen` and nothing else.
+fn is_first_seen(detector: &Detector) -> bool {
+    let aggregates = detector.plan.operator.aggregates();
+    first_seen::is_alone(aggregates, post::early(&detector.plan.having, aggregates))
+}
+
 fn fires(detector: &Detector, stream: &Stream) -> String {
     match &detector.plan.operator {
         Operator::Match => "at once, and finally: no later record can change it".into(),
+        Operator::OverRange { .. } if is_first_seen(detector) => format!(
+            "at once; final when the watermark has passed the record: {} behind the newest one. It is withdrawn if an earlier record turns up until then",
+            duration::format(stream.lateness)
+        ),
         Operator::OverRange { .. } => format!(
-            "at once when a record makes it true and it can only stay true, else when the watermark passes the record; final when the watermark has passed it: {} behind the newest record. It may be withdrawn until then, if an earlier record turns up",
+            "at once when a record makes it true and it can only stay true, else when the watermark passes the record; final when the watermark has passed it: {} behind the newest record",
             duration::format(stream.lateness)
         ),
         Operator::Window { .. } => format!(

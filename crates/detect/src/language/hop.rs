@@ -21,10 +21,10 @@ pub(super) fn first_hop(select: &Select) -> Option<Function> {
         }
         _ => ControlFlow::Continue(()),
     };
-    let _ = visit_expressions(&select.projection, &mut look);
-    let _ = visit_expressions(&select.group_by, &mut look);
-    let _ = visit_expressions(&select.having, &mut look);
-    found
+    let found_one = visit_expressions(&select.projection, &mut look).is_break()
+        || visit_expressions(&select.having, &mut look).is_break()
+        || visit_expressions(&select.group_by, &mut look).is_break();
+    found.filter(|_| found_one)
 }
 
 /// Moves FROM and WHERE into a sub-query that gives each row once a window, and puts the window's start in the place of

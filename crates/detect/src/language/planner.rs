@@ -24,8 +24,13 @@ const PREFIXES: [&str; 9] = [
 /// DataFusion's message as a diagnostic, with the caret at the name that it speaks of, else at the SELECT.
 #[must_use]
 pub fn from_planner_error(parsed: &Parsed, message: &str) -> Diagnostic {
+    let names = quoted(message);
     let message = plain(message);
-    let span = quoted(&message).into_iter().find_map(|name| find(parsed, name)).unwrap_or_else(|| parsed.first_token());
+    let span = quoted(&message)
+        .into_iter()
+        .chain(names)
+        .find_map(|name| find(parsed, name))
+        .unwrap_or_else(|| parsed.first_token());
     if let Some(name) = message.strip_prefix("No field named ") {
         let name = name.split(". ").next().unwrap_or(name).trim_matches(['\'', '"', '.']);
         let short = name.rsplit('.').next().unwrap_or(name).trim_matches('"');
@@ -57,8 +62,18 @@ fn plain(message: &str) -> String {
         rest = shorter.trim_start_matches(['\n', ' ', ':']);
     }
     let first = rest.lines().next().unwrap_or(rest);
+    let first = match first.split_once("user-defined coercion failed with") {
+        Some((_, reason)) => plain_reason(reason),
+        None => first,
+    };
     let first = first.split(" Valid fields are ").next().unwrap_or(first);
     first.split(" You might need to add explicit type casts").next().unwrap_or(first).trim_end_matches('.').to_owned()
+}
+
+/// What a function of ours says of its arguments, as the planner quotes it.
+fn plain_reason(reason: &str) -> &str {
+    let reason = reason.split(" No function matches").next().unwrap_or(reason).trim_matches([':', '"', ' ', '.']);
+    PREFIXES.iter().find_map(|prefix| reason.strip_prefix(prefix)).unwrap_or(reason)
 }
 
 /// What stands between quotation marks in a message.

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
+use datafusion_expr::Expr;
 use watchfire_record::interner::NULL_ID;
 use watchfire_record::{Batch, Column, Interner};
 
 use super::clause::Truth;
+use super::native::Native;
 use crate::expression::{Expression, record_batch};
 
 /// A condition on one text column.
 pub struct Atom {
     /// Index of the column among the batch's.
     pub column: usize,
+    native: Option<Native>,
     expression: Expression,
     /// Its truth for NULL, then for each value id seen so far.
     truths: Vec<Truth>,
@@ -28,8 +31,8 @@ pub enum View {
 
 impl Atom {
     /// An atom over a batch of the one column.
-    pub fn new(column: usize, expression: Expression) -> Self {
-        Self { column, expression, truths: Vec::new() }
+    pub fn new(column: usize, expr: &Expr, expression: Expression) -> Self {
+        Self { column, native: Native::of(expr), expression, truths: Vec::new() }
     }
 
     /// Evaluates the atom for values that came since the last time.
@@ -44,6 +47,10 @@ impl Atom {
         let known = self.truths.len() - 1;
         if known < values.len() {
             let ids = u32::try_from(known).expect("ids fit u32")..u32::try_from(values.len()).expect("ids fit u32");
+            if let Some(native) = &self.native {
+                self.truths.extend(ids.map(|id| Truth::from(Some(native.holds(values.text(id))))));
+                return;
+            }
             let texts: StringArray = ids.map(|id| Some(values.text(id))).collect();
             self.evaluate(Arc::new(texts));
         }
@@ -70,6 +77,9 @@ impl Atom {
                 View::ByValue
             }
             Column::Plain(array) => {
+                if let (Some(native), Some(texts)) = (&self.native, array.as_string_opt::<i32>()) {
+                    return View::ByRow(texts.iter().map(|text| text.map(|text| native.holds(text))).collect());
+                }
                 let batch = record_batch(self.expression.schema(), vec![Arc::clone(array)], array.len());
                 let result = self.expression.evaluate(&batch);
                 let result = result.as_any().downcast_ref::<BooleanArray>().cloned();

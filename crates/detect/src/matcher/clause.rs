@@ -188,7 +188,7 @@ impl<'a> Builder<'a> {
         }
         let request = &self.columns[column];
         let schema = schema(vec![Field::new(request.name(), request.column_type.arrow(), true)]);
-        self.atoms.push(Atom::new(column, Expression::compile(expr, &schema)?));
+        self.atoms.push(Atom::new(column, expr, Expression::compile(expr, &schema)?));
         self.known.insert(expr.clone(), self.atoms.len() - 1);
         Ok(self.atoms.len() - 1)
     }

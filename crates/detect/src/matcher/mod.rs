@@ -1,7 +1,7 @@
 //! All WHERE clauses at once: which rows of a batch does each detector want?
 //!
-//! A clause is a conjunction. Each operand that reads one text column alone is an **atom**: it is evaluated by
-//! DataFusion once for each distinct value of the column, and looked up for rows. A detector is **filed** under its
+//! A clause is a conjunction. Each operand that reads one text column alone is an **atom**: it is evaluated
+//! once for each distinct value of the column, natively or by DataFusion, and looked up for rows. A detector is **filed** under its
 //! most telling atom, so that a row meets only the detectors whose filed atom holds for it. What is no atom is
 //! evaluated by DataFusion over the rows that are left. So the answer is SQL's, NULL and all, by construction; the
 //! property test below holds it to DataFusion's own filter all the same.
@@ -9,6 +9,7 @@
 mod atom;
 mod clause;
 mod columns;
+mod native;
 
 use std::collections::HashMap;
 

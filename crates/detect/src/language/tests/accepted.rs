@@ -82,6 +82,11 @@ const GOOD: &[&str] = &[
      extract(hour FROM event_time) AS h, position('a' IN path) AS a, coalesce(authorizer_error, 'none') AS e FROM api \
      WHERE status BETWEEN 400 AND 499 AND regexp_like(path, '\\.\\.(/|%2f)', 'i') AND length(path) > 3 AND date_part('dow', event_time) = 0",
     "SELECT function_name, message FROM lambda WHERE (record ->> 'level' IS DISTINCT FROM level) AND (record ->> 'n')::double precision > 1.5e3",
+    "SELECT hop(event_time, INTERVAL '1 minute', INTERVAL '5 minutes') AS start, window_end(hop(event_time, INTERVAL '1 minute', INTERVAL '5 minutes')) AS stop, \
+     c.source_ip, sum(c.response_bytes) AS bytes, max(c.status) FILTER (WHERE c.method = 'GET') AS worst FROM api AS c WHERE c.source_ip IS NOT NULL \
+     GROUP BY start, c.source_ip HAVING sum(c.response_bytes) > 1000000 AND bool_or(c.status >= 500)",
+    "SELECT event_time, source_ip, slowest, usual FROM (SELECT *, max(latency_ms) OVER w AS slowest, avg(latency_ms::bigint) OVER w AS usual FROM api \
+     WHERE source_ip <> '' WINDOW w AS (PARTITION BY source_ip ORDER BY event_time RANGE INTERVAL '1 hour' PRECEDING)) WHERE slowest > usual * 10",
     "WITH refused AS (SELECT * FROM cloudtrail WHERE error_code LIKE 'Access%') SELECT principal FROM refused",
     "select Event_Name, \"region\" from CloudTrail where EVENT_NAME = 'x' -- trailing",
 ];
