@@ -22,7 +22,7 @@ enum Test {
     OneOf(HashSet<Box<str>, ahash::RandomState>),
     Prefix(Box<str>),
     Suffix(Box<str>),
-    Contains(Finder<'static>),
+    Contains(Box<Finder<'static>>),
     Pattern(Regex),
 }
 
@@ -104,7 +104,7 @@ fn like(text: &str, any_case: bool) -> Option<Test> {
         [whole] => Test::Equal(whole.into()),
         [prefix, ""] => Test::Prefix(prefix.into()),
         ["", suffix] => Test::Suffix(suffix.into()),
-        ["", part, ""] => Test::Contains(Finder::new(part).into_owned()),
+        ["", part, ""] => Test::Contains(Box::new(Finder::new(part).into_owned())),
         _ => return None,
     })
 }

@@ -273,7 +273,7 @@ impl StatefulOperator for FirstSeen {
                 self.statistics.too_late += 1;
             }
         }
-        if self.keys.len() > KEYS {
+        if self.keys.count() > KEYS {
             self.evict();
         }
     }
@@ -330,6 +330,6 @@ impl StatefulOperator for FirstSeen {
     }
 
     fn statistics(&self) -> OperatorStatistics {
-        OperatorStatistics { keys: self.keys.len() as u64, ..self.statistics }
+        OperatorStatistics { keys: self.keys.count() as u64, ..self.statistics }
     }
 }

@@ -82,10 +82,10 @@ impl Fold {
                 values.extend(new);
             }
             (Self::Tally(tally), Self::Tally(more)) => tally.merge(more),
-            (Self::Extreme(kept), Self::Extreme(Some(value))) => {
-                if kept.as_deref().is_none_or(|kept| beats(kind, value, kept)) {
-                    *kept = Some(value.clone());
-                }
+            (Self::Extreme(kept), Self::Extreme(Some(value)))
+                if kept.as_deref().is_none_or(|kept| beats(kind, value, kept)) =>
+            {
+                *kept = Some(value.clone());
             }
             _ => {}
         }

@@ -9,8 +9,15 @@ use hashbrown::HashTable;
 #[derive(Debug)]
 pub struct Keys<S> {
     table: HashTable<(u128, u32)>,
-    slots: Vec<Option<(Box<[u8]>, u128, S)>>,
+    slots: Vec<Option<Slot<S>>>,
     free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Slot<S> {
+    key: Box<[u8]>,
+    hash: u128,
+    state: S,
 }
 
 impl<S> Default for Keys<S> {
@@ -31,7 +38,7 @@ impl<S: Default> Keys<S> {
         if let Some((_, number)) = self.table.find(short(hash), |(other, _)| *other == hash) {
             return *number;
         }
-        let slot = Some((key.into(), hash, S::default()));
+        let slot = Some(Slot { key: key.into(), hash, state: S::default() });
         let number = match self.free.pop() {
             Some(number) => {
                 self.slots[number as usize] = slot;
@@ -50,24 +57,24 @@ impl<S: Default> Keys<S> {
 impl<S> Keys<S> {
     /// How many there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.table.len()
     }
 
     /// A key's bytes and state; `None` if it is gone.
     #[must_use]
     pub fn get(&self, number: u32) -> Option<(&[u8], &S)> {
-        self.slots.get(number as usize)?.as_ref().map(|(key, _, state)| (key.as_ref(), state))
+        self.slots.get(number as usize)?.as_ref().map(|slot| (slot.key.as_ref(), &slot.state))
     }
 
     /// A key's state; `None` if it is gone.
     pub fn get_mut(&mut self, number: u32) -> Option<&mut S> {
-        self.slots.get_mut(number as usize)?.as_mut().map(|(_, _, state)| state)
+        self.slots.get_mut(number as usize)?.as_mut().map(|slot| &mut slot.state)
     }
 
     /// Forgets a key; its number may be given to another.
     pub fn remove(&mut self, number: u32) {
-        let Some((_, hash, _)) = self.slots.get_mut(number as usize).and_then(Option::take) else { return };
+        let Some(Slot { hash, .. }) = self.slots.get_mut(number as usize).and_then(Option::take) else { return };
         if let Ok(entry) = self.table.find_entry(short(hash), |(_, other)| *other == number) {
             entry.remove();
         }
@@ -76,7 +83,7 @@ impl<S> Keys<S> {
 
     /// All keys' numbers and states.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &S)> {
-        (0u32..).zip(&self.slots).filter_map(|(number, slot)| slot.as_ref().map(|(_, _, state)| (number, state)))
+        (0u32..).zip(&self.slots).filter_map(|(number, slot)| slot.as_ref().map(|slot| (number, &slot.state)))
     }
 }
 
@@ -88,11 +95,11 @@ mod tests {
     fn numbers_are_stable_and_used_again() {
         let mut keys = Keys::<u8>::default();
         let (a, b) = (keys.number(b"a", 1), keys.number(b"b", 2));
-        assert_eq!((keys.number(b"a", 1), keys.len()), (a, 2));
+        assert_eq!((keys.number(b"a", 1), keys.count()), (a, 2));
         *keys.get_mut(a).unwrap() = 7;
         assert_eq!(keys.get(a), Some((&b"a"[..], &7)));
         keys.remove(a);
-        assert_eq!((keys.get(a), keys.len()), (None, 1));
+        assert_eq!((keys.get(a), keys.count()), (None, 1));
         let c = keys.number(b"c", 3);
         assert_eq!((c, keys.number(b"b", 2), keys.get(c)), (a, b, Some((&b"c"[..], &0))));
         assert_eq!(keys.iter().map(|(number, _)| number).collect::<Vec<_>>(), [a, b]);
