@@ -83,6 +83,8 @@ pub struct StreamDetectors {
     pub stream_index: usize,
     /// The detectors.
     pub detectors: Vec<Detector>,
+    /// What a row in a sliding range keeps until it is final: all that a found row of any such detector needs.
+    pub kept: Vec<ColumnRequest>,
     /// What every batch is decoded to: all that predicates read, and all that detectors with state keep.
     pub decoded: Vec<ColumnRequest>,
     /// The same and the system columns that predicates read, which come from the rows themselves.
@@ -93,8 +95,11 @@ impl StreamDetectors {
     /// The detectors of one stream.
     #[must_use]
     pub fn new(stream: Stream, stream_index: usize, detectors: Vec<Detector>) -> Self {
-        let mut available = Vec::new();
+        let (mut available, mut kept) = (Vec::new(), Vec::new());
         for detector in &detectors {
+            if matches!(detector.plan.operator, Operator::OverRange { .. }) {
+                detector.row_columns(&stream).into_iter().for_each(|request| add(&mut kept, request));
+            }
             let state = if detector.stateful() { detector.row_columns(&stream) } else { Vec::new() };
             for request in detector.plan.predicate_columns.iter().cloned().chain(state) {
                 add(&mut available, request);
@@ -102,6 +107,6 @@ impl StreamDetectors {
         }
         available.sort_by_key(is_system);
         let decoded = available.iter().filter(|request| !is_system(request)).cloned().collect();
-        Self { stream, stream_index, detectors, decoded, available }
+        Self { stream, stream_index, detectors, kept, decoded, available }
     }
 }

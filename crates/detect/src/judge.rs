@@ -57,7 +57,7 @@ impl Judge {
     pub fn new(detectors: Arc<StreamDetectors>, hasher: SecretHasher) -> Result<Self> {
         let clauses: Vec<_> = detectors.detectors.iter().map(|d| d.plan.predicates.clone()).collect();
         let (mut matches, mut feeders) = (BTreeMap::new(), BTreeMap::new());
-        let mut shared = SharedInputs::default();
+        let mut shared = SharedInputs::new(detectors.kept.clone())?;
         for (index, detector) in detectors.detectors.iter().enumerate() {
             if detector.stateful() {
                 feeders.insert(index, Feeder::new(index, detector, &detectors.stream, &mut shared)?);
@@ -178,7 +178,7 @@ impl Judge {
         for (index, feeder) in &self.feeders {
             let rows = &judgement.rows[*index];
             if !rows.is_empty() {
-                fed.push(feeder.feed(batch, &self.columns, rows, &records, &mut inputs));
+                fed.push(feeder.feed(batch, rows, &records, &mut inputs));
             }
         }
         fed

@@ -93,9 +93,9 @@ fn operators(stream: &StreamDetectors, early: bool) -> Result<Vec<Option<Box<dyn
             Operator::OverRange { ref aggregates }
                 if is_alone(aggregates, post::early(&detector.plan.having, aggregates)) =>
             {
-                Some(Box::new(FirstSeen::new(detector, &stream.stream, early)?))
+                Some(Box::new(FirstSeen::new(detector, &stream.kept, early)?))
             }
-            Operator::OverRange { .. } => Some(Box::new(OverRange::new(detector, &stream.stream, early)?)),
+            Operator::OverRange { .. } => Some(Box::new(OverRange::new(detector, stream, early)?)),
             Operator::Window { .. } => Some(Box::new(Windows::new(detector, early)?)),
         })
     };

@@ -13,7 +13,7 @@ use arrow::array::UInt32Array;
 use arrow::row::RowConverter;
 use datafusion_common::Result;
 use watchfire_record::limits::{BUFFERED_ROWS, KEYS};
-use watchfire_record::{DetectorInfo, Finding, FindingId, State, Stream, Value};
+use watchfire_record::{ColumnRequest, DetectorInfo, Finding, FindingId, State, Value};
 
 use super::firing::Firing;
 use super::fold::Total;
@@ -80,20 +80,19 @@ pub fn is_alone(aggregates: &[Aggregate], early: Early) -> bool {
 }
 
 impl FirstSeen {
-    /// The operator of a detector for which [`is_alone`] holds.
+    /// The operator of a detector for which [`is_alone`] holds; `kept` are the columns that its stream's rows keep.
     ///
     /// # Errors
     /// If an expression does not fit, which planning rules out.
-    pub fn new(detector: &Detector, stream: &Stream, fires_early: bool) -> Result<Self> {
+    pub fn new(detector: &Detector, kept: &[ColumnRequest], fires_early: bool) -> Result<Self> {
         let Operator::OverRange { aggregates } = &detector.plan.operator else {
             unreachable!("the caller looks at the operator");
         };
-        let columns = detector.row_columns(stream);
         Ok(Self {
             info: Arc::clone(&detector.info),
             reach: aggregates.iter().map(|a| a.frame.0).max().unwrap_or(0),
-            post: Post::new(&detector.plan, schema_of(&columns), &detector.plan.keys, aggregates)?,
-            payload: row_converter(columns.iter().map(|c| c.column_type.arrow()))?,
+            post: Post::new(&detector.plan, schema_of(kept), &detector.plan.keys, aggregates)?,
+            payload: row_converter(kept.iter().map(|c| c.column_type.arrow()))?,
             keys: Keys::default(),
             partitions: Partitions::default(),
             due: BinaryHeap::new(),
@@ -123,7 +122,7 @@ impl FirstSeen {
         }
         if span.earliest.len() < BUFFERED_ROWS {
             span.earliest.push(Earliest {
-                payload: batch.payload.as_ref().map(|rows| rows.row(row as usize).data().into()).unwrap_or_default(),
+                payload: batch.payload(row).map(|payload| payload.bytes().into()).unwrap_or_default(),
                 record: batch.records.get(batch.rows[row as usize], time, partitions),
                 caused_at: batch.caused[row as usize],
             });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use arrow::row::{RowConverter, Rows, SortField};
-use datafusion_common::{DataFusionError, Result};
+use datafusion_common::Result;
 use watchfire_record::{Batch, ColumnRequest, Stream};
 
 use super::records::{EventId, Records};
@@ -29,8 +29,8 @@ pub struct OperatorBatch {
     pub keys: Option<Shared<KeyColumn>>,
     /// One an aggregate.
     pub aggregates: Vec<Shared<AggregateInput>>,
-    /// All columns that a found row needs; for over-range only.
-    pub payload: Option<Rows>,
+    /// What a found row needs (the columns that the stream's detectors keep); for over-range only.
+    pub payload: Option<Shared<Rows>>,
     /// Which rows of the batch they are.
     pub rows: Vec<u32>,
     /// Ids and places of all rows of the batch.
@@ -51,11 +51,33 @@ impl OperatorBatch {
         (keys.values.rows.row(place).data(), keys.values.hashes[place])
     }
 
+    /// What a found row needs of a row, and where the row is in it; for over-range only.
+    #[must_use]
+    pub fn payload(&self, row: u32) -> Option<Payload> {
+        let shared = self.payload.as_ref()?;
+        Some(Payload { rows: Arc::clone(&shared.values), row: self.place(shared, row) })
+    }
+
     /// What the aggregate of an index looks at, and where the row is in it.
     #[must_use]
     pub fn aggregate(&self, index: usize, row: u32) -> (&AggregateInput, u32) {
         let shared = &self.aggregates[index];
         (&shared.values, self.place(shared, row))
+    }
+}
+
+/// What a found row needs of one row; shared with all rows of its batch.
+#[derive(Debug, Clone)]
+pub struct Payload {
+    rows: Arc<Rows>,
+    row: u32,
+}
+
+impl Payload {
+    /// The columns as comparable bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.rows.row(self.row as usize).data()
     }
 }
 
@@ -95,8 +117,8 @@ pub struct Feeder {
     /// Numbers among what the stream's detectors share; `None` for a detector without keys.
     keys: Option<usize>,
     aggregates: Vec<usize>,
-    /// For over-range: what a found row needs.
-    payload: Option<(Vec<ColumnRequest>, RowConverter)>,
+    /// Whether a found row needs its columns kept.
+    keeps: bool,
 }
 
 /// One aggregate's expressions, ready to be evaluated.
@@ -126,9 +148,7 @@ impl Feeder {
         let keys = (!keys.is_empty()).then(|| shared.keys(keys, &columns)).transpose()?;
         let aggregates = detector.plan.operator.aggregates().iter();
         let aggregates = aggregates.map(|aggregate| shared.aggregate(aggregate, &columns)).collect::<Result<_>>()?;
-        let types: Vec<DataType> = columns.iter().map(|c| c.column_type.arrow()).collect();
-        let payload = over_range.then(|| Ok::<_, DataFusionError>((columns, row_converter(types)?))).transpose()?;
-        Ok(Self { detector: index, keys, aggregates, payload })
+        Ok(Self { detector: index, keys, aggregates, keeps: over_range })
     }
 
     /// The rows of a batch, worked out.
@@ -136,22 +156,17 @@ impl Feeder {
     pub fn feed(
         &self,
         batch: &Batch,
-        columns: &BatchColumns,
         rows: &[u32],
         records: &Arc<Records>,
         inputs: &mut BatchInputs<'_>,
     ) -> OperatorBatch {
-        let payload = |(requests, converter): &(Vec<ColumnRequest>, RowConverter)| {
-            let arrays: Vec<ArrayRef> = requests.iter().map(|request| columns.take(batch, request, rows)).collect();
-            convert(converter, &arrays)
-        };
         OperatorBatch {
             detector: self.detector,
             times: rows.iter().map(|row| batch.rows[*row as usize].event_time).collect(),
             caused: rows.iter().map(|row| batch.rows[*row as usize].timestamp).collect(),
             keys: self.keys.map(|number| inputs.keys(number, rows)),
             aggregates: self.aggregates.iter().map(|number| inputs.aggregate(*number, rows)).collect(),
-            payload: self.payload.as_ref().map(payload),
+            payload: self.keeps.then(|| inputs.payload(rows)),
             rows: rows.to_vec(),
             records: Arc::clone(records),
         }

@@ -10,16 +10,16 @@ use std::sync::Arc;
 use arrow::row::RowConverter;
 use datafusion_common::Result;
 use watchfire_record::limits::{BUFFERED_ROWS, DISTINCT_VALUES, EVIDENCE_RECORDS, KEYS};
-use watchfire_record::{DetectorInfo, Evidence, Finding, FindingId, State, Stream, Value};
+use watchfire_record::{DetectorInfo, Evidence, Finding, FindingId, State, Value};
 
 use super::cursor::Cursor;
 use super::firing::Firing;
 use super::fold::Total;
-use super::input::{AggregateInput, OperatorBatch, Values, row_converter};
+use super::input::{AggregateInput, OperatorBatch, Payload, Values, row_converter};
 use super::post::{Early, NamedValues, Post};
 use super::records::{Partitions, Record};
 use super::{OperatorStatistics, StatefulOperator};
-use crate::detector::{Detector, identity_names};
+use crate::detector::{Detector, StreamDetectors, identity_names};
 use crate::expression::schema_of;
 use crate::plan::{Aggregate, AggregateKind, Operator};
 use crate::value::{Subject, finding_id, value_at};
@@ -35,7 +35,7 @@ pub struct Entry {
     /// One an aggregate, if any looks at values.
     values: Box<[Cell]>,
     /// All columns, until it is settled.
-    payload: Option<Box<[u8]>>,
+    payload: Option<Payload>,
     record: Record,
 }
 
@@ -140,13 +140,13 @@ impl OverRange {
     ///
     /// # Errors
     /// If an expression does not fit, which planning rules out.
-    pub fn new(detector: &Detector, stream: &Stream, fires_early: bool) -> Result<Self> {
+    pub fn new(detector: &Detector, stream: &StreamDetectors, fires_early: bool) -> Result<Self> {
         let Operator::OverRange { aggregates } = &detector.plan.operator else {
             unreachable!("the caller looks at the operator");
         };
-        let columns = detector.row_columns(stream);
-        let post = Post::new(&detector.plan, schema_of(&columns), &detector.plan.keys, aggregates)?;
-        let place = |name: &String| columns.iter().position(|c| c.name() == *name).expect("row_columns names it");
+        let columns = &stream.kept;
+        let post = Post::new(&detector.plan, schema_of(columns), &detector.plan.keys, aggregates)?;
+        let place = |name: &String| columns.iter().position(|c| c.name() == *name).expect("identity columns are kept");
         Ok(Self {
             info: Arc::clone(&detector.info),
             reach: aggregates.iter().map(|a| a.frame.0).max().unwrap_or(0),
@@ -155,7 +155,7 @@ impl OverRange {
             fires_early: fires_early && post.early() != Early::No,
             post,
             payload: row_converter(columns.iter().map(|c| c.column_type.arrow()))?,
-            identity: identity_names(stream).iter().map(place).collect(),
+            identity: identity_names(&stream.stream).iter().map(place).collect(),
             keys: HashMap::default(),
             partitions: Partitions::default(),
             due: BinaryHeap::new(),
@@ -232,8 +232,9 @@ impl OverRange {
         }
         let parser = self.payload.parser();
         let chosen: Vec<&Candidate> = promising.iter().map(|row| &candidates[*row as usize]).collect();
-        let bytes = |c: &&Candidate| self.keys[&c.key].entries[c.place].payload.as_deref().unwrap_or_default();
-        let rows = chosen.iter().map(|candidate| parser.parse(bytes(candidate)));
+        let payload = |c: &&Candidate| self.keys[&c.key].entries[c.place].payload.clone();
+        let payloads: Vec<Payload> = chosen.iter().filter_map(payload).collect();
+        let rows = payloads.iter().map(|payload| parser.parse(payload.bytes()));
         let columns = self.payload.convert_rows(rows).expect("the bytes were made by a converter of the same types");
         let batch = self.post.batch(columns, &totals, &promising);
         let passing = self.post.passing(&batch);
@@ -497,7 +498,7 @@ fn entry(batch: &OperatorBatch, row: u32, aggregates: &[Aggregate], partitions: 
         caused_at: batch.caused[row as usize],
         counted: counted.fold(0, |bits, (index, _)| bits | (1 << index)),
         values: if looks { inputs().map(cell).collect() } else { Box::default() },
-        payload: batch.payload.as_ref().map(|rows| rows.row(row as usize).data().into()),
+        payload: batch.payload(row),
         record: batch.records.get(batch.rows[row as usize], time, partitions),
     }
 }

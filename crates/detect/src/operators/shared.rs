@@ -37,10 +37,11 @@ pub struct KeyColumn {
 }
 
 /// The kinds of keys and aggregates that the detectors of one stream ask for.
-#[derive(Default)]
 pub struct SharedInputs {
     keys: Vec<KeySet>,
     aggregates: Vec<AggregateSet>,
+    kept: Vec<ColumnRequest>,
+    kept_rows: RowConverter,
 }
 
 struct KeySet {
@@ -85,6 +86,15 @@ fn read_by<'a>(exprs: impl IntoIterator<Item = &'a Expr>, columns: &[ColumnReque
 }
 
 impl SharedInputs {
+    /// Nothing asked for yet but that rows in sliding ranges keep these columns.
+    ///
+    /// # Errors
+    /// If a column's type cannot be kept, which no stream has.
+    pub fn new(kept: Vec<ColumnRequest>) -> Result<Self> {
+        let kept_rows = row_converter(kept.iter().map(|request| request.column_type.arrow()))?;
+        Ok(Self { keys: Vec::new(), aggregates: Vec::new(), kept, kept_rows })
+    }
+
     /// The number of these keys, which read some of `columns`.
     ///
     /// # Errors
@@ -127,6 +137,7 @@ pub struct BatchInputs<'a> {
     all: Vec<u32>,
     keys: Vec<Option<Arc<KeyColumn>>>,
     aggregates: Vec<Option<Arc<AggregateInput>>>,
+    payload: Option<Arc<Rows>>,
 }
 
 impl<'a> BatchInputs<'a> {
@@ -140,7 +151,7 @@ impl<'a> BatchInputs<'a> {
     ) -> Self {
         let all = (0u32..).take(batch.rows.len()).collect();
         let (keys, aggregates) = (vec![None; shared.keys.len()], vec![None; shared.aggregates.len()]);
-        Self { shared, batch, columns, hasher, all, keys, aggregates }
+        Self { shared, batch, columns, hasher, all, keys, aggregates, payload: None }
     }
 
     /// Whether so many rows are most of the batch.
@@ -168,6 +179,22 @@ impl<'a> BatchInputs<'a> {
             self.aggregates[number] = Some(Arc::new(self.work_out_aggregate(number, &self.all)));
         }
         Shared { values: Arc::clone(self.aggregates[number].as_ref().expect("it is there now")), whole: true }
+    }
+
+    /// What found rows need, for these rows at least.
+    pub fn payload(&mut self, rows: &[u32]) -> Shared<Rows> {
+        if self.payload.is_none() && !self.is_most(rows) {
+            return Shared { values: Arc::new(self.work_out_payload(rows)), whole: false };
+        }
+        if self.payload.is_none() {
+            self.payload = Some(Arc::new(self.work_out_payload(&self.all)));
+        }
+        Shared { values: Arc::clone(self.payload.as_ref().expect("it is there now")), whole: true }
+    }
+
+    fn work_out_payload(&self, rows: &[u32]) -> Rows {
+        let table = self.table(&self.shared.kept, rows);
+        self.shared.kept_rows.convert_columns(table.columns()).expect("the columns have the converter's types")
     }
 
     fn work_out_keys(&self, number: usize, rows: &[u32]) -> KeyColumn {
