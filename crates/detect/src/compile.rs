@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use watchfire_record::DetectorInfo;
 
 use crate::detector::Detector;
 use crate::language::{self, Diagnostic, Parsed, RuleFile, codes};
 use crate::plan::{DetectorPlan, Operator, PlanProblem, Planner};
 
-/// Compiles files one by one: the detectors of those that are right, and what is to be said of all.
+/// Compiles files, as many at once as there are cores: the detectors of those that are right, and what is to be said of all.
 #[must_use]
 pub fn compile_all(planner: &Planner, files: &[RuleFile]) -> (Vec<Detector>, Vec<Diagnostic>) {
     let (mut detectors, mut diagnostics) = (Vec::new(), Vec::new());
-    for file in files {
-        let (detector, said) = compile(planner, &file.name, &file.file, &file.text);
+    let compiled: Vec<_> = files.par_iter().map(|file| compile(planner, &file.name, &file.file, &file.text)).collect();
+    for (detector, said) in compiled {
         detectors.extend(detector);
         diagnostics.extend(said);
     }

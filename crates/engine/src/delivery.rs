@@ -171,6 +171,7 @@ impl Delivery {
                     sum.rows += one.rows;
                     sum.keys += one.keys;
                     sum.evicted += one.evicted;
+                    sum.too_late += one.too_late;
                 }
             }
             self.metrics.operators(stream, &sums);

@@ -47,6 +47,8 @@ pub struct DetectorMetrics {
     pub keys: AtomicU64,
     /// Keys thrown out at the limit.
     pub evicted: AtomicU64,
+    /// Rows that came after what they belong to was final.
+    pub too_late: AtomicU64,
 }
 
 /// All counts of a run.
@@ -185,6 +187,7 @@ impl Metrics {
         for (detector, statistics) in self.detectors[stream].iter().zip(statistics) {
             detector.keys.store(statistics.keys, Relaxed);
             detector.evicted.store(statistics.evicted, Relaxed);
+            detector.too_late.store(statistics.too_late, Relaxed);
         }
     }
 
@@ -281,10 +284,16 @@ impl Metrics {
     fn write_detectors(&self, out: &mut String) {
         let all = || self.detectors.iter().flatten();
         type Pick = fn(&DetectorMetrics) -> &AtomicU64;
-        let each: [(&str, &str, &str, Pick); 3] = [
+        let each: [(&str, &str, &str, Pick); 4] = [
             ("watchfire_detector_matched_total", "Rows that passed the detector's WHERE.", "counter", |d| &d.matched),
             ("watchfire_detector_keys", "Keys that the detector keeps.", "gauge", |d| &d.keys),
             ("watchfire_detector_evicted_total", "Keys thrown out at the limit.", "counter", |d| &d.evicted),
+            (
+                "watchfire_detector_too_late_total",
+                "Rows that came after what they belong to was final: of a partition that was handed over.",
+                "counter",
+                |d| &d.too_late,
+            ),
         ];
         for (name, help, kind, pick) in each {
             head(out, name, help, kind);

@@ -267,3 +267,18 @@ impl TypeOf for Expr {
         datafusion_expr::ExprSchemable::get_type(self, schema)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_lies_in_the_windows_that_start_at_or_before_it_and_end_after_it() {
+        let starts = |time, size, slide| window_starts(time, size, slide).collect::<Vec<i64>>();
+        assert_eq!(starts(10, 5, 2), [10, 8, 6]);
+        assert_eq!(starts(9, 5, 2), [8, 6]);
+        assert_eq!(starts(-1, 4, 2), [-2, -4]);
+        assert_eq!(starts(7, 5, 5), [5]);
+        assert_eq!(starts(10, 5, 5), [10]);
+    }
+}
