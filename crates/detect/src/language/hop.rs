@@ -21,18 +21,20 @@ pub(super) fn first_hop(select: &Select) -> Option<Function> {
         }
         _ => ControlFlow::Continue(()),
     };
-    let found_one = visit_expressions(&select.projection, &mut look).is_break()
+    // One after the other until it is found.
+    let _ = visit_expressions(&select.projection, &mut look).is_break()
         || visit_expressions(&select.having, &mut look).is_break()
         || visit_expressions(&select.group_by, &mut look).is_break();
-    found.filter(|_| found_one)
+    found
 }
 
 /// Moves FROM and WHERE into a sub-query that gives each row once a window, and puts the window's start in the place of
 /// `hop(…)`.
 pub(super) fn spread(query: &mut Query) {
+    let SetExpr::Select(select) = query.body.as_ref() else { return };
+    let Some(hop) = first_hop(select) else { return };
     let mut subquery = query.clone();
     let SetExpr::Select(select) = query.body.as_mut() else { return };
-    let Some(hop) = first_hop(select) else { return };
     let mut replace = Replace(Expr::Function(hop.clone()));
     let _ = select.projection.visit(&mut replace);
     let _ = select.having.visit(&mut replace);

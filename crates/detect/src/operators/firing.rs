@@ -75,3 +75,20 @@ impl Firing {
         }
     }
 }
+
+/// Of findings with one id, that of the least event id of its own record (the last of the evidence), among equal ones
+/// the first; each with its key, in order of time.
+#[must_use]
+pub fn least_event_ids<K>(findings: Vec<(K, Finding)>) -> Vec<(K, Finding)> {
+    let mut best: HashMap<FindingId, (K, Finding)> = HashMap::new();
+    let own_id = |finding: &Finding| finding.evidence.last().map(|e| e.event_id.clone());
+    for (key, finding) in findings {
+        match best.get(&finding.finding_id) {
+            Some((_, kept)) if own_id(kept) <= own_id(&finding) => {}
+            _ => _ = best.insert(finding.finding_id, (key, finding)),
+        }
+    }
+    let mut kept: Vec<_> = best.into_values().collect();
+    kept.sort_by_key(|(_, finding)| (finding.last_event_time, finding.finding_id));
+    kept
+}

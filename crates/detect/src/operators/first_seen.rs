@@ -6,7 +6,7 @@
 //! more is kept than where it begins and ends, and its earliest records until they are final.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::UInt32Array;
@@ -15,7 +15,7 @@ use datafusion_common::Result;
 use watchfire_record::limits::{BUFFERED_ROWS, KEYS};
 use watchfire_record::{ColumnRequest, DetectorInfo, Finding, FindingId, State, Value};
 
-use super::firing::Firing;
+use super::firing::{Firing, least_event_ids};
 use super::fold::Total;
 use super::input::{OperatorBatch, row_converter};
 use super::keys::Keys;
@@ -169,19 +169,11 @@ impl FirstSeen {
         let passing = self.post.passing(&batch);
         let chosen = UInt32Array::from(passing.clone());
         let batch = arrow::compute::take_record_batch(&batch, &chosen).expect("the rows are the batch's");
-        let mut best: HashMap<FindingId, (u32, Finding)> = HashMap::new();
-        for (row, (output, keys)) in passing.iter().zip(self.post.found(&batch)) {
+        let found = passing.iter().zip(self.post.found(&batch)).map(|(row, (output, keys))| {
             let (key, state, earliest) = rows[*row as usize];
-            let finding = self.finding(state, earliest, output, keys);
-            let own_id = |finding: &Finding| finding.evidence.last().map(|e| e.event_id.clone());
-            match best.get(&finding.finding_id) {
-                Some((_, kept)) if own_id(kept) <= own_id(&finding) => {}
-                _ => _ = best.insert(finding.finding_id, (key, finding)),
-            }
-        }
-        let mut found: Vec<_> = best.into_values().collect();
-        found.sort_by_key(|(_, finding)| (finding.last_event_time, finding.finding_id));
-        found
+            (key, self.finding(state, earliest, output, keys))
+        });
+        least_event_ids(found.collect())
     }
 
     fn finding(

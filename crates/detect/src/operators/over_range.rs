@@ -10,10 +10,10 @@ use std::sync::Arc;
 use arrow::row::RowConverter;
 use datafusion_common::Result;
 use watchfire_record::limits::{BUFFERED_ROWS, DISTINCT_VALUES, EVIDENCE_RECORDS, KEYS};
-use watchfire_record::{DetectorInfo, Evidence, Finding, FindingId, State, Value};
+use watchfire_record::{DetectorInfo, Evidence, Finding, State, Value};
 
 use super::cursor::Cursor;
-use super::firing::Firing;
+use super::firing::{Firing, least_event_ids};
 use super::fold::Total;
 use super::input::{AggregateInput, OperatorBatch, Payload, Values, row_converter};
 use super::post::{Early, NamedValues, Post};
@@ -110,8 +110,6 @@ pub struct OverRange {
     aggregates: Vec<Aggregate>,
     /// The longest range, microseconds.
     reach: i64,
-    /// How many settled records decide everything, where that is bounded.
-    enough: Option<usize>,
     post: Post,
     payload: RowConverter,
     identity: Vec<usize>,
@@ -150,7 +148,6 @@ impl OverRange {
         Ok(Self {
             info: Arc::clone(&detector.info),
             reach: aggregates.iter().map(|a| a.frame.0).max().unwrap_or(0),
-            enough: enough(aggregates, post.early()),
             aggregates: aggregates.clone(),
             fires_early: fires_early && post.early() != Early::No,
             post,
@@ -282,22 +279,7 @@ impl OverRange {
 
     /// Rows of first seen that share an id are one finding, that of the least event id.
     fn one_an_id(&self, findings: Vec<(Arc<[u8]>, Finding)>) -> Vec<(Arc<[u8]>, Finding)> {
-        if self.post.early() != Early::FirstSeen {
-            return findings;
-        }
-        let mut best: HashMap<FindingId, (Arc<[u8]>, Finding)> = HashMap::new();
-        let own_id = |finding: &Finding| finding.evidence.last().map(|e| e.event_id.clone());
-        for (key, finding) in findings {
-            match best.get_mut(&finding.finding_id) {
-                Some((_, kept)) if own_id(kept) <= own_id(&finding) => {}
-                _ => {
-                    best.insert(finding.finding_id, (key, finding));
-                }
-            }
-        }
-        let mut kept: Vec<_> = best.into_values().collect();
-        kept.sort_by_key(|(_, finding)| (finding.last_event_time, finding.finding_id));
-        kept
+        if self.post.early() == Early::FirstSeen { least_event_ids(findings) } else { findings }
     }
 
     /// Makes final what is true among rows that became so.
@@ -321,7 +303,7 @@ impl OverRange {
             entry.payload = None;
         }
         state.settled = due;
-        state.expire(watermark.saturating_sub(self.reach), self.enough);
+        state.expire(watermark.saturating_sub(self.reach));
         let next = match (state.entries.get(state.settled), state.entries.back()) {
             (Some(pending), _) => Some(pending.time),
             (None, Some(last)) => Some(last.time.saturating_add(self.reach)),
@@ -463,15 +445,14 @@ impl KeyState {
         (evidence, earliest)
     }
 
-    /// Lets go what no later row can reach, and what no later row needs.
-    fn expire(&mut self, before: i64, enough: Option<usize>) {
+    /// Lets go what no later row can reach.
+    fn expire(&mut self, before: i64) {
         if self.entries.back().is_some_and(|last| last.time < before) {
             return self.drop_first(self.entries.len());
         }
         let left = self.cursors.iter().map(|cursor| cursor.range().0).min().unwrap_or(self.base);
         let old = usize::try_from(left.saturating_sub(self.base)).unwrap_or(usize::MAX);
-        let spare = enough.map_or(0, |enough| self.settled.saturating_sub(enough));
-        self.drop_first(old.max(spare).min(self.settled));
+        self.drop_first(old.min(self.settled));
     }
 
     fn drop_first(&mut self, count: usize) {
@@ -501,10 +482,4 @@ fn entry(batch: &OperatorBatch, row: u32, aggregates: &[Aggregate], partitions: 
         payload: batch.payload(row),
         record: batch.records.get(batch.rows[row as usize], time, partitions),
     }
-}
-
-/// For first seen, the last settled record decides; other ranges need all of theirs.
-fn enough(aggregates: &[Aggregate], early: Early) -> Option<usize> {
-    let only = matches!(aggregates, [one] if one.frame.1 == 1);
-    (only && early == Early::FirstSeen).then_some(1)
 }

@@ -154,42 +154,36 @@ impl<'a> BatchInputs<'a> {
         Self { shared, batch, columns, hasher, all, keys, aggregates, payload: None }
     }
 
-    /// Whether so many rows are most of the batch.
-    fn is_most(&self, rows: &[u32]) -> bool {
-        rows.len() * 2 >= self.all.len()
-    }
-
     /// The keys of this number, for these rows at least.
     pub fn keys(&mut self, number: usize, rows: &[u32]) -> Shared<KeyColumn> {
-        if self.keys[number].is_none() && !self.is_most(rows) {
-            return Shared { values: Arc::new(self.work_out_keys(number, rows)), whole: false };
-        }
-        if self.keys[number].is_none() {
-            self.keys[number] = Some(Arc::new(self.work_out_keys(number, &self.all)));
-        }
-        Shared { values: Arc::clone(self.keys[number].as_ref().expect("it is there now")), whole: true }
+        let mut kept = self.keys[number].take();
+        let shared = self.kept_or_made(&mut kept, rows, |rows| self.work_out_keys(number, rows));
+        self.keys[number] = kept;
+        shared
     }
 
     /// What the aggregate of this number looks at, for these rows at least.
     pub fn aggregate(&mut self, number: usize, rows: &[u32]) -> Shared<AggregateInput> {
-        if self.aggregates[number].is_none() && !self.is_most(rows) {
-            return Shared { values: Arc::new(self.work_out_aggregate(number, rows)), whole: false };
-        }
-        if self.aggregates[number].is_none() {
-            self.aggregates[number] = Some(Arc::new(self.work_out_aggregate(number, &self.all)));
-        }
-        Shared { values: Arc::clone(self.aggregates[number].as_ref().expect("it is there now")), whole: true }
+        let mut kept = self.aggregates[number].take();
+        let shared = self.kept_or_made(&mut kept, rows, |rows| self.work_out_aggregate(number, rows));
+        self.aggregates[number] = kept;
+        shared
     }
 
     /// What found rows need, for these rows at least.
     pub fn payload(&mut self, rows: &[u32]) -> Shared<Rows> {
-        if self.payload.is_none() && !self.is_most(rows) {
-            return Shared { values: Arc::new(self.work_out_payload(rows)), whole: false };
+        let mut kept = self.payload.take();
+        let shared = self.kept_or_made(&mut kept, rows, |rows| self.work_out_payload(rows));
+        self.payload = kept;
+        shared
+    }
+
+    /// What is `kept` of all rows; if nothing is, it is made and kept, or made for `rows` alone if these are few.
+    fn kept_or_made<T>(&self, kept: &mut Option<Arc<T>>, rows: &[u32], make: impl Fn(&[u32]) -> T) -> Shared<T> {
+        if kept.is_none() && rows.len() * 2 < self.all.len() {
+            return Shared { values: Arc::new(make(rows)), whole: false };
         }
-        if self.payload.is_none() {
-            self.payload = Some(Arc::new(self.work_out_payload(&self.all)));
-        }
-        Shared { values: Arc::clone(self.payload.as_ref().expect("it is there now")), whole: true }
+        Shared { values: Arc::clone(kept.get_or_insert_with(|| Arc::new(make(&self.all)))), whole: true }
     }
 
     fn work_out_payload(&self, rows: &[u32]) -> Rows {
