@@ -1,7 +1,9 @@
 //! A detector ready to run, and all detectors of one stream.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use datafusion_expr::Expr;
 use watchfire_record::{ColumnRequest, ColumnSource, DetectorInfo, Stream};
 
 use crate::matcher::is_system;
@@ -83,6 +85,9 @@ pub struct StreamDetectors {
     pub stream_index: usize,
     /// The detectors.
     pub detectors: Vec<Detector>,
+    /// Those with state, by their indices: all of one entry ask for the same aggregates of the same rows, keys and
+    /// windows, and differ in what they find in them, so that one operator serves them.
+    pub operators: Vec<Vec<usize>>,
     /// What a row in a sliding range keeps until it is final: all that a found row of any such detector needs.
     pub kept: Vec<ColumnRequest>,
     /// What every batch is decoded to: all that predicates read, and all that detectors with state keep.
@@ -107,6 +112,26 @@ impl StreamDetectors {
         }
         available.sort_by_key(is_system);
         let decoded = available.iter().filter(|request| !is_system(request)).cloned().collect();
-        Self { stream, stream_index, detectors, kept, decoded, available }
+        let operators = operators(&detectors);
+        Self { stream, stream_index, detectors, operators, kept, decoded, available }
     }
+}
+
+fn operators(detectors: &[Detector]) -> Vec<Vec<usize>> {
+    let mut operators: Vec<Vec<usize>> = Vec::new();
+    let mut known = HashMap::new();
+    for (index, detector) in detectors.iter().enumerate().filter(|(_, detector)| detector.stateful()) {
+        let DetectorPlan { predicates, keys, operator, .. } = &detector.plan;
+        if !matches!(operator, Operator::Window { .. }) {
+            operators.push(vec![index]);
+            continue;
+        }
+        let keys: Vec<&Expr> = keys.iter().map(|(_, expr)| expr).collect();
+        let place = *known.entry((predicates, keys, operator)).or_insert(operators.len());
+        if place == operators.len() {
+            operators.push(Vec::new());
+        }
+        operators[place].push(index);
+    }
+    operators
 }

@@ -1,7 +1,7 @@
 //! Which records are copies of one that was taken in before.
 //!
 //! Records equal in their stream's identity columns are one. De-duplication comes after each operator's WHERE: a copy
-//! that an operator has not let in before is let in. One look-up a record serves all operators.
+//! that a WHERE has not let in before is let in. One look-up a record serves all operators.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
@@ -66,31 +66,45 @@ impl std::hash::Hasher for AlreadyHashed {
 /// The records of one stream that may still be copied: those whose time the watermark has not passed.
 #[derive(Debug, Default)]
 pub struct Identities {
-    /// By minute of event time: identity, and the set of operators that have let it in.
+    /// By minute of event time: identity, and the set of WHEREs that have let it in.
     buckets: BTreeMap<i64, HashMap<u128, u32, BuildAlreadyHashed>>,
     sets: Vec<Arc<[u32]>>,
-    set_ids: HashMap<Arc<[u32]>, u32>,
+    numbers: HashMap<Arc<[u32]>, u32>,
 }
 
 impl Identities {
-    /// Lets a record in to those of `operators` (ascending) that have not had it yet, and returns these.
-    pub fn admit(&mut self, event_time: i64, identity: u128, operators: &[u32]) -> Arc<[u32]> {
-        let wanted = self.set_id(operators);
+    /// The number of a set of WHEREs (ascending).
+    pub fn set(&mut self, clauses: &[u32]) -> u32 {
+        if let Some(number) = self.numbers.get(clauses) {
+            return *number;
+        }
+        let number = u32::try_from(self.sets.len()).expect("far fewer sets occur");
+        let set: Arc<[u32]> = clauses.into();
+        self.sets.push(Arc::clone(&set));
+        self.numbers.insert(set, number);
+        number
+    }
+
+    /// Takes in a record that passes the WHEREs of this set. Gives those of them for which it is a copy of one that was
+    /// taken in before.
+    pub fn refused(&mut self, event_time: i64, identity: u128, set: u32) -> Vec<u32> {
         let bucket = self.buckets.entry(event_time.div_euclid(BUCKET)).or_default();
         match bucket.entry(identity) {
             std::collections::hash_map::Entry::Vacant(vacant) => {
-                vacant.insert(wanted);
-                Arc::clone(&self.sets[wanted as usize])
+                vacant.insert(set);
+                Vec::new()
             }
-            std::collections::hash_map::Entry::Occupied(occupied) if *occupied.get() == wanted => Arc::new([]),
             std::collections::hash_map::Entry::Occupied(occupied) => {
-                let seen = Arc::clone(&self.sets[*occupied.get() as usize]);
-                let fresh: Vec<u32> = operators.iter().copied().filter(|o| !seen.contains(o)).collect();
-                let mut union: Vec<u32> = seen.iter().copied().chain(fresh.iter().copied()).collect();
-                union.sort_unstable();
-                let union = self.set_id(&union);
-                self.buckets.entry(event_time.div_euclid(BUCKET)).or_default().insert(identity, union);
-                fresh.into()
+                let seen = *occupied.get();
+                let (before, now) = (&self.sets[seen as usize], &self.sets[set as usize]);
+                let (copies, fresh): (Vec<u32>, Vec<u32>) = now.iter().partition(|clause| before.contains(clause));
+                if !fresh.is_empty() {
+                    let mut union: Vec<u32> = before.iter().copied().chain(fresh).collect();
+                    union.sort_unstable();
+                    let union = self.set(&union);
+                    self.buckets.entry(event_time.div_euclid(BUCKET)).or_default().insert(identity, union);
+                }
+                copies
             }
         }
     }
@@ -117,17 +131,6 @@ impl Identities {
     pub fn is_empty(&self) -> bool {
         self.buckets.is_empty()
     }
-
-    fn set_id(&mut self, operators: &[u32]) -> u32 {
-        if let Some(id) = self.set_ids.get(operators) {
-            return *id;
-        }
-        let id = u32::try_from(self.sets.len()).expect("far fewer sets of operators occur");
-        let set: Arc<[u32]> = operators.into();
-        self.sets.push(Arc::clone(&set));
-        self.set_ids.insert(set, id);
-        id
-    }
 }
 
 #[cfg(test)]
@@ -137,11 +140,15 @@ mod tests {
     #[test]
     fn a_copy_is_let_in_only_where_its_twin_was_not() {
         let mut identities = Identities::default();
-        assert_eq!(*identities.admit(5, 1, &[0, 2]), [0, 2]);
-        assert_eq!(identities.admit(5, 1, &[0, 2]).len(), 0);
-        assert_eq!(*identities.admit(5, 1, &[1, 2]), [1]);
-        assert_eq!(identities.admit(5, 1, &[0, 1]).len(), 0);
-        assert_eq!(*identities.admit(5, 2, &[1]), [1]);
+        let mut refused = |identity, clauses: &[u32]| {
+            let set = identities.set(clauses);
+            identities.refused(5, identity, set)
+        };
+        assert_eq!(refused(1, &[0, 2]), []);
+        assert_eq!(refused(1, &[0, 2]), [0, 2]);
+        assert_eq!(refused(1, &[1, 2]), [2]);
+        assert_eq!(refused(1, &[0, 1]), [0, 1]);
+        assert_eq!(refused(2, &[1]), []);
         identities.advance(2 * BUCKET);
         assert!(identities.is_empty());
     }

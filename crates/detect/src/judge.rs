@@ -1,11 +1,12 @@
 //! What a worker does with a decoded batch: who wants which rows, what matches, what goes on to operators with state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use datafusion_common::Result;
+use datafusion_expr::Expr;
 use watchfire_record::{
     Batch, Column, ColumnRequest, DetectorInfo, Evidence, Finding, Row, State, Value, interner::NULL_ID,
 };
@@ -14,9 +15,9 @@ use crate::detector::{Detector, StreamDetectors, identity_names, named};
 use crate::expression::{Expression, record_batch, schema, schema_of};
 use crate::identities::{Identities, SecretHasher};
 use crate::matcher::{BatchColumns, Matcher};
-use crate::operators::input::records;
+use crate::operators::feed::StreamBatch;
+use crate::operators::feeder::Feeder;
 use crate::operators::shared::{BatchInputs, SharedInputs};
-use crate::operators::{Feeder, OperatorBatch};
 use crate::value::{Subject, finding_id, value_at};
 
 /// Reads columns of chosen rows of the batch at hand: match findings read most of theirs only when they are found.
@@ -27,17 +28,37 @@ pub struct Judge {
     detectors: Arc<StreamDetectors>,
     columns: BatchColumns,
     matcher: Matcher,
+    clauses: Clauses,
     matches: BTreeMap<usize, MatchRow>,
-    feeders: BTreeMap<usize, Feeder>,
+    feeder: Feeder,
     shared: SharedInputs,
     identity: Option<Vec<ColumnRequest>>,
     hasher: SecretHasher,
 }
 
-/// The rows of a batch that each detector wants; for those with state, accepted rows only.
+/// The different WHEREs of a stream's detectors.
+pub struct Clauses {
+    /// Each as its conjuncts.
+    pub different: Vec<Vec<Expr>>,
+    /// By detector: the index of its WHERE. Detectors with state share none with those without.
+    pub of_detector: Vec<usize>,
+    /// Indices of those of detectors with state, ascending.
+    pub stateful: Vec<usize>,
+}
+
+/// The rows of a batch that pass each WHERE; for those of detectors with state, accepted rows only.
 #[derive(Debug)]
 pub struct Judgement {
     rows: Vec<Vec<u32>>,
+}
+
+/// Rows that operators with state want, each with its identity and the WHEREs that it passes.
+#[derive(Debug, Default)]
+pub struct Identified {
+    /// Row, identity, index of the set.
+    rows: Vec<(u32, u128, usize)>,
+    /// Sets of WHEREs, each ascending.
+    sets: Vec<Vec<u32>>,
 }
 
 /// How a match detector makes a finding of a row.
@@ -49,42 +70,62 @@ struct MatchRow {
     keys: Vec<usize>,
 }
 
+impl Clauses {
+    fn new(detectors: &[Detector]) -> Self {
+        let (mut different, mut of_detector, mut stateful) = (Vec::new(), Vec::new(), Vec::new());
+        let mut known: HashMap<(bool, &[Expr]), usize> = HashMap::new();
+        for detector in detectors {
+            let clause = *known.entry((detector.stateful(), &detector.plan.predicates)).or_insert(different.len());
+            if clause == different.len() {
+                different.push(detector.plan.predicates.clone());
+                if detector.stateful() {
+                    stateful.push(clause);
+                }
+            }
+            of_detector.push(clause);
+        }
+        Self { different, of_detector, stateful }
+    }
+}
+
 impl Judge {
-    /// A judge for the detectors of one stream. `hasher` is the same for all workers.
+    /// A judge for the detectors of one stream, whose state is kept in so many `shards`. `hasher` is the same for all
+    /// workers.
     ///
     /// # Errors
     /// If an expression does not fit its stream, which planning rules out.
-    pub fn new(detectors: Arc<StreamDetectors>, hasher: SecretHasher) -> Result<Self> {
-        let clauses: Vec<_> = detectors.detectors.iter().map(|d| d.plan.predicates.clone()).collect();
-        let (mut matches, mut feeders) = (BTreeMap::new(), BTreeMap::new());
-        let mut shared = SharedInputs::new(detectors.kept.clone())?;
-        for (index, detector) in detectors.detectors.iter().enumerate() {
-            if detector.stateful() {
-                feeders.insert(index, Feeder::new(index, detector, &detectors.stream, &mut shared)?);
-            } else {
-                matches.insert(index, MatchRow::new(detector, &detectors)?);
-            }
+    pub fn new(detectors: Arc<StreamDetectors>, hasher: SecretHasher, shards: usize) -> Result<Self> {
+        let clauses = Clauses::new(&detectors.detectors);
+        let mut matches = BTreeMap::new();
+        for (index, detector) in detectors.detectors.iter().enumerate().filter(|(_, d)| !d.stateful()) {
+            matches.insert(index, MatchRow::new(detector, &detectors)?);
         }
+        let mut shared = SharedInputs::new(detectors.available.clone(), detectors.kept.clone());
+        let feeder = Feeder::new(&detectors, &clauses, shards, &mut shared)?;
+        shared.finish()?;
         let stream = &detectors.stream;
-        let needed = !stream.identity.is_empty() && !feeders.is_empty();
+        let needed = !stream.identity.is_empty() && !clauses.stateful.is_empty();
         let identity = needed.then(|| identity_names(stream).iter().map(|name| named(stream, name)).collect());
         Ok(Self {
-            matcher: Matcher::new(&clauses, &detectors.available)?,
+            matcher: Matcher::new(&clauses.different, &detectors.available)?,
             columns: BatchColumns::new(detectors.decoded.clone()),
-            detectors,
+            clauses,
             matches,
-            feeders,
+            feeder,
             shared,
             identity,
             hasher,
+            detectors,
         })
     }
 
     /// Which rows of a stamped batch each detector wants.
     pub fn select(&mut self, batch: &Batch) -> Judgement {
         let mut rows = self.matcher.select(batch, &self.columns);
-        for detector in self.feeders.keys() {
-            rows[*detector].retain(|row| batch.rows[*row as usize].accepted());
+        if batch.rows.iter().any(|row| !row.accepted()) {
+            for clause in &self.clauses.stateful {
+                rows[*clause].retain(|row| batch.rows[*row as usize].accepted());
+            }
         }
         Judgement { rows }
     }
@@ -93,7 +134,7 @@ impl Judge {
     pub fn matches(&self, batch: &Batch, judgement: &Judgement, fetch: &mut Fetch<'_>) -> Vec<Finding> {
         let mut found = Vec::new();
         for (index, row) in &self.matches {
-            let rows = &judgement.rows[*index];
+            let rows = &judgement.rows[self.clauses.of_detector[*index]];
             if !rows.is_empty() {
                 row.findings(&self.detectors.detectors[*index].info, batch, rows, fetch, &mut found);
             }
@@ -107,18 +148,35 @@ impl Judge {
         self.identity.is_some()
     }
 
-    /// The identity of each row that an operator with state wants, and who wants it. In the order of the rows.
+    /// The rows that operators with state want, in order, with their identities.
     #[must_use]
-    pub fn identities(&self, batch: &Batch, judgement: &Judgement) -> Vec<(u32, u128, Vec<u32>)> {
-        let Some(identity) = &self.identity else { return Vec::new() };
-        let mut wanted: Vec<Vec<u32>> = vec![Vec::new(); batch.rows.len()];
-        for detector in self.feeders.keys() {
-            let index = u32::try_from(*detector).expect("fewer than 2^32 detectors");
-            judgement.rows[*detector].iter().for_each(|row| wanted[*row as usize].push(index));
-        }
-        let rows = (0u32..).zip(wanted).filter(|(_, wanted)| !wanted.is_empty());
+    pub fn identities(&self, batch: &Batch, judgement: &Judgement) -> Identified {
+        let Some(identity) = &self.identity else { return Identified::default() };
+        let (of_row, sets) = self.sets(batch.rows.len(), judgement);
+        let rows = (0u32..).zip(of_row).filter(|(_, set)| !sets[*set].is_empty());
         let places: Vec<usize> = identity.iter().map(|column| self.place(column)).collect();
-        rows.map(|(row, wanted)| (row, self.identity_of(batch, &places, row), wanted)).collect()
+        let rows = rows.map(|(row, set)| (row, self.identity_of(batch, &places, row), set)).collect();
+        Identified { rows, sets }
+    }
+
+    /// The different sets of WHEREs (of operators with state) that rows pass, and which of them each row has.
+    fn sets(&self, rows: usize, judgement: &Judgement) -> (Vec<usize>, Vec<Vec<u32>>) {
+        let mut of_row = vec![0; rows];
+        let mut sets: Vec<Vec<u32>> = vec![Vec::new()];
+        let mut grown: HashMap<usize, usize> = HashMap::new();
+        for clause in &self.clauses.stateful {
+            grown.clear();
+            for row in &judgement.rows[*clause] {
+                let set = &mut of_row[*row as usize];
+                *set = *grown.entry(*set).or_insert_with(|| {
+                    let mut with = sets[*set].clone();
+                    with.push(u32::try_from(*clause).expect("fewer than 2^32 detectors"));
+                    sets.push(with);
+                    sets.len() - 1
+                });
+            }
+        }
+        (of_row, sets)
     }
 
     fn place(&self, column: &ColumnRequest) -> usize {
@@ -149,45 +207,36 @@ impl Judge {
         &self,
         batch: &Batch,
         judgement: &mut Judgement,
-        identified: Vec<(u32, u128, Vec<u32>)>,
+        identified: &Identified,
         identities: &mut Identities,
     ) {
-        for detector in self.feeders.keys() {
-            if self.identity.is_some() {
-                judgement.rows[*detector].clear();
+        let numbers: Vec<u32> = identified.sets.iter().map(|set| identities.set(set)).collect();
+        let mut copies: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (row, identity, set) in &identified.rows {
+            let time = batch.rows[*row as usize].event_time;
+            for clause in identities.refused(time, *identity, numbers[*set]) {
+                copies.entry(clause).or_default().push(*row);
             }
         }
-        for (row, identity, wanted) in identified {
-            let time = batch.rows[row as usize].event_time;
-            for detector in identities.admit(time, identity, &wanted).iter() {
-                judgement.rows[*detector as usize].push(row);
-            }
+        for (clause, copies) in copies {
+            judgement.rows[clause as usize].retain(|row| copies.binary_search(row).is_err());
         }
     }
 
-    /// What goes on to operators with state.
+    /// What goes on to operators with state; `None` if no row does.
     #[must_use]
-    pub fn feed(&self, batch: &Batch, judgement: &Judgement) -> Vec<OperatorBatch> {
-        if self.feeders.keys().all(|index| judgement.rows[*index].is_empty()) {
-            return Vec::new();
+    pub fn feed(&mut self, batch: &Batch, judgement: &Judgement) -> Option<StreamBatch> {
+        if self.clauses.stateful.iter().all(|clause| judgement.rows[*clause].is_empty()) {
+            return None;
         }
-        let event_id = named(&self.detectors.stream, "event_id");
-        let records = Arc::new(records(batch, &self.columns, &event_id));
-        let mut inputs = BatchInputs::new(&self.shared, batch, &self.columns, &self.hasher);
-        let mut fed = Vec::new();
-        for (index, feeder) in &self.feeders {
-            let rows = &judgement.rows[*index];
-            if !rows.is_empty() {
-                fed.push(feeder.feed(batch, rows, &records, &mut inputs));
-            }
-        }
-        fed
+        let mut inputs = BatchInputs::new(&mut self.shared, batch, &self.columns, &self.hasher);
+        Some(self.feeder.feed(batch, &self.columns, &judgement.rows, &mut inputs))
     }
 
     /// How many rows each detector wants, in the order of the stream's detectors.
     #[must_use]
-    pub fn matched(judgement: &Judgement) -> Vec<u64> {
-        judgement.rows.iter().map(|rows| rows.len() as u64).collect()
+    pub fn matched(&self, judgement: &Judgement) -> Vec<u64> {
+        self.clauses.of_detector.iter().map(|clause| judgement.rows[*clause].len() as u64).collect()
     }
 }
 

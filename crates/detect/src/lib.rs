@@ -20,4 +20,4 @@ pub mod value;
 pub use detector::{Detector, StreamDetectors};
 pub use identities::Identities;
 pub use judge::{Judge, Judgement};
-pub use shard::{Shard, StreamTime};
+pub use shard::{Shard, Step, StreamTime};

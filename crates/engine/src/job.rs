@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use watchfire_detect::StreamTime;
-use watchfire_detect::operators::{OperatorBatch, OperatorStatistics};
+use watchfire_detect::operators::{OperatorStatistics, StreamBatch};
 use watchfire_record::{Finding, Partition, RawBatch, Reject};
 use watchfire_source::Assignment;
 
@@ -46,8 +46,8 @@ pub struct ShardInput {
     pub now: i64,
     /// The stream that the rows are of.
     pub stream: usize,
-    /// An operator's batch and the shard's rows of it.
-    pub rows: Vec<(Arc<OperatorBatch>, Vec<u32>)>,
+    /// What operators with state are fed; the shard takes its share of it.
+    pub batch: Option<Arc<StreamBatch>>,
     /// Each stream's time after the job.
     pub times: Arc<[StreamTime]>,
 }

@@ -42,6 +42,9 @@ const DRAIN: Duration = Duration::from_secs(60);
 /// The same when a run is ended from outside: the source needs some of the ten seconds too.
 const DRAIN_AT_END: Duration = Duration::from_secs(3);
 
+/// Inputs that a shard takes at once, if as many wait.
+const STEPS_AT_ONCE: usize = 32;
+
 /// What a run is made of.
 pub struct Run {
     /// The detectors of each stream, in the order of the engine's list of streams.
@@ -251,8 +254,10 @@ fn work(
 }
 
 fn keep_state(mut state: StateShard, inputs: &Receiver<ShardInput>, outcomes: &Sender<Outcome>, _guard: &GiveUp<'_>) {
-    for input in inputs {
-        for outcome in state.take(input) {
+    while let Ok(input) = inputs.recv() {
+        // Whatever waits is taken at once: state that is near serves many rows.
+        let waiting = inputs.try_iter().take(STEPS_AT_ONCE);
+        for outcome in state.take(std::iter::once(input).chain(waiting)) {
             if outcomes.send(outcome).is_err() {
                 return;
             }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use watchfire_detect::{Shard, StreamDetectors};
+use watchfire_detect::{Shard, Step, StreamDetectors};
+use watchfire_record::Finding;
 
 use crate::error::EngineError;
 use crate::job::{Outcome, ShardInput};
@@ -16,7 +17,6 @@ pub struct StateShard {
     index: usize,
     streams: usize,
     shard: Shard,
-    fires_early: bool,
     waiting: BTreeMap<u64, ShardInput>,
     next: u64,
     told_at: i64,
@@ -28,36 +28,26 @@ impl StateShard {
     /// # Errors
     /// If a detector does not fit its stream, which planning rules out.
     pub fn new(index: usize, streams: &[Arc<StreamDetectors>], fires_early: bool) -> Result<Self, EngineError> {
-        let shard = Shard::new(streams, fires_early).map_err(|error| EngineError::Detector(error.to_string()))?;
+        let shard =
+            Shard::new(index, streams, fires_early).map_err(|error| EngineError::Detector(error.to_string()))?;
         let told_at = i64::MIN;
-        Ok(Self { index, streams: streams.len(), shard, fires_early, waiting: BTreeMap::new(), next: 0, told_at })
+        Ok(Self { index, streams: streams.len(), shard, waiting: BTreeMap::new(), next: 0, told_at })
     }
 
-    /// Takes an input, in any order, and does all whose turn it is.
-    pub fn take(&mut self, input: ShardInput) -> Vec<Outcome> {
-        self.waiting.insert(input.sequence, input);
-        let mut outcomes = Vec::new();
+    /// Takes inputs, in any order, and does all whose turn it is.
+    pub fn take(&mut self, inputs: impl IntoIterator<Item = ShardInput>) -> Vec<Outcome> {
+        self.waiting.extend(inputs.into_iter().map(|input| (input.sequence, input)));
+        let mut due = Vec::new();
         while let Some(input) = self.waiting.remove(&self.next) {
             self.next += 1;
-            outcomes.push(self.apply(input));
+            due.push(input);
         }
-        outcomes
+        let steps: Vec<Step<'_>> = due.iter().map(step).collect();
+        let found = self.shard.take(&steps);
+        due.iter().zip(found).map(|(input, found)| self.outcome(input, found)).collect()
     }
 
-    fn apply(&mut self, input: ShardInput) -> Outcome {
-        let mut found = Vec::new();
-        for (stream, time) in input.times.iter().enumerate() {
-            self.shard.earliest(stream, time.earliest);
-        }
-        for (batch, rows) in &input.rows {
-            self.shard.feed(input.stream, batch, rows);
-        }
-        if self.fires_early && !input.rows.is_empty() {
-            self.shard.fire_early(input.stream, input.now, &mut found);
-        }
-        for (stream, time) in input.times.iter().enumerate() {
-            self.shard.advance(stream, time.watermark, &mut found);
-        }
+    fn outcome(&mut self, input: &ShardInput, found: Vec<Finding>) -> Outcome {
         let is_over = input.times.iter().any(|time| time.watermark == i64::MAX);
         let due = input.now.saturating_sub(self.told_at) >= STATISTICS_INTERVAL || is_over;
         let statistics = due.then(|| {
@@ -66,4 +56,8 @@ impl StateShard {
         });
         Outcome::Shard { sequence: input.sequence, found, shard: self.index, statistics }
     }
+}
+
+fn step(input: &ShardInput) -> Step<'_> {
+    Step { stream: input.stream, batch: input.batch.as_deref(), now: input.now, times: &input.times }
 }

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use watchfire_decode::Decoder;
 use watchfire_detect::identities::SecretHasher;
-use watchfire_detect::{Identities, Judge, Judgement, StreamDetectors, StreamTime, shard};
+use watchfire_detect::operators::StreamBatch;
+use watchfire_detect::{Identities, Judge, StreamDetectors, StreamTime};
 use watchfire_record::batch::flags;
 use watchfire_record::{Batch, Finding, RawBatch, spare};
 
@@ -51,7 +52,7 @@ impl Worker {
         shared: Arc<Shared>,
     ) -> Result<Self, EngineError> {
         let stream = |detectors: &Arc<StreamDetectors>| -> Result<StreamWorker, EngineError> {
-            let judge = Judge::new(Arc::clone(detectors), hasher.clone());
+            let judge = Judge::new(Arc::clone(detectors), hasher.clone(), shared.shards);
             let judge = judge.map_err(|error| EngineError::Detector(error.to_string()))?;
             let decoder = Decoder::new(&detectors.stream, detectors.stream_index, detectors.decoded.clone());
             Ok(StreamWorker { decoder: decoder.allow_several(shared.several_values), judge })
@@ -71,7 +72,7 @@ impl Worker {
                 });
                 self.shared.identities.take(sequence, |identities| forget(identities, &times));
                 let outcome = WorkerOutcome { sequence, ..WorkerOutcome::default() };
-                (outcome, self.inputs(sequence, now, 0, Vec::new(), times))
+                (outcome, self.inputs(sequence, now, 0, None, times))
             }
         }
     }
@@ -95,22 +96,13 @@ impl Worker {
         let needed = judge.needs_identities();
         self.shared.identities.take(sequence, |identities| {
             if needed {
-                judge.without_copies(&batch, &mut judgement, identified, &mut identities[stream]);
+                judge.without_copies(&batch, &mut judgement, &identified, &mut identities[stream]);
             }
             forget(identities, &times);
         });
-        let fed = judge.feed(&batch, &judgement);
-        count(&self.shared.metrics, stream, &batch, &judgement);
-        let mut rows: Vec<Vec<_>> = (0..self.shared.shards).map(|_| Vec::new()).collect();
-        for batch in fed {
-            let batch = Arc::new(batch);
-            for (shard, chosen) in shard::split(&batch, self.shared.shards).into_iter().enumerate() {
-                if !chosen.is_empty() {
-                    rows[shard].push((Arc::clone(&batch), chosen));
-                }
-            }
-        }
-        (outcome(sequence, stream, cost, batch, found), self.inputs(sequence, now, stream, rows, times))
+        let fed = judge.feed(&batch, &judgement).map(Arc::new);
+        count(&self.shared.metrics, stream, &batch, &judge.matched(&judgement));
+        (outcome(sequence, stream, cost, batch, found), self.inputs(sequence, now, stream, fed, times))
     }
 
     fn inputs(
@@ -118,12 +110,10 @@ impl Worker {
         sequence: u64,
         now: i64,
         stream: usize,
-        rows: Vec<Vec<(Arc<watchfire_detect::operators::OperatorBatch>, Vec<u32>)>>,
+        batch: Option<Arc<StreamBatch>>,
         times: Arc<[StreamTime]>,
     ) -> Vec<ShardInput> {
-        let mut rows = rows.into_iter();
-        let input =
-            |_| ShardInput { sequence, now, stream, rows: rows.next().unwrap_or_default(), times: Arc::clone(&times) };
+        let input = |_| ShardInput { sequence, now, stream, batch: batch.clone(), times: Arc::clone(&times) };
         let inputs = (0..self.shared.shards).map(input).collect();
         for (metrics, time) in self.shared.metrics.streams.iter().zip(times.iter()) {
             metrics.watermark.fetch_max(time.watermark, Relaxed);
@@ -144,7 +134,7 @@ fn outcome(sequence: u64, stream: usize, bytes: usize, batch: Batch, found: Vec<
     }
 }
 
-fn count(metrics: &Metrics, stream: usize, batch: &Batch, judgement: &Judgement) {
+fn count(metrics: &Metrics, stream: usize, batch: &Batch, matched: &[u64]) {
     let counts = &metrics.streams[stream];
     let flagged = |flag: u16| batch.rows.iter().filter(|row| row.flags & flag != 0).count() as u64;
     counts.processed.fetch_add(batch.rows.len() as u64, Relaxed);
@@ -154,8 +144,8 @@ fn count(metrics: &Metrics, stream: usize, batch: &Batch, judgement: &Judgement)
     for reject in &batch.rejects {
         Metrics::add_reasons(&counts.rejected, &[(reject.reason, 1)]);
     }
-    for (detector, matched) in metrics.detectors[stream].iter().zip(Judge::matched(judgement)) {
-        detector.matched.fetch_add(matched, Relaxed);
+    for (detector, matched) in metrics.detectors[stream].iter().zip(matched) {
+        detector.matched.fetch_add(*matched, Relaxed);
     }
 }
 

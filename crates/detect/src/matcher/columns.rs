@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, StringArray, TimestampMicrosecondArray};
 use watchfire_record::batch::flags;
 use watchfire_record::stream::SYSTEM_COLUMNS;
-use watchfire_record::{Batch, ColumnRequest, ColumnSource, Row};
+use watchfire_record::{Batch, Column, ColumnRequest, ColumnSource, Row};
 
 /// Where the columns that detectors name are in a decoded batch.
 #[derive(Debug, Clone)]
@@ -30,6 +30,25 @@ impl BatchColumns {
         &self.0
     }
 
+    /// A column as the decoder delivers it; `None` if it comes from the rows themselves.
+    #[must_use]
+    pub fn decoded_column<'a>(&self, batch: &'a Batch, request: &ColumnRequest) -> Option<&'a Column> {
+        (!is_system(request)).then(|| &batch.columns[self.place(request)])
+    }
+
+    /// All rows of a column that the decoder delivers.
+    ///
+    /// # Panics
+    /// If the column is not among those asked for.
+    #[must_use]
+    pub fn whole(&self, batch: &Batch, request: &ColumnRequest) -> ArrayRef {
+        batch.columns[self.place(request)].to_array()
+    }
+
+    fn place(&self, request: &ColumnRequest) -> usize {
+        self.0.iter().position(|r| r == request).expect("every column that a detector reads is asked for")
+    }
+
     /// The chosen rows of a column.
     ///
     /// # Panics
@@ -39,8 +58,7 @@ impl BatchColumns {
         if is_system(request) {
             return system_column(batch, &request.name(), rows);
         }
-        let index = self.0.iter().position(|r| r == request).expect("every column that a detector reads is asked for");
-        batch.columns[index].take(rows)
+        batch.columns[self.place(request)].take(rows)
     }
 }
 

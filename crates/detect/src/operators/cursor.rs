@@ -5,134 +5,157 @@ use std::collections::{HashMap, VecDeque};
 use watchfire_record::limits::DISTINCT_VALUES;
 
 use super::fold::{Total, beats};
-use super::over_range::{Cell, Entry};
+use super::held::HeldFeeds;
+use super::timeline::{Cell, Timeline};
 use crate::identities::BuildAlreadyHashed;
 use crate::plan::aggregates::Tally;
 use crate::plan::{Aggregate, AggregateKind};
 
-/// One aggregate's range: entries `low..high` (absolute, see [`Cursor::slide`]) and what is counted in it.
-#[derive(Debug, Default)]
+/// One aggregate's range: records `low..high` (their numbers) and what is counted in it.
+#[derive(Debug)]
 pub struct Cursor {
     low: u64,
     high: u64,
     time: i64,
     count: i64,
-    tally: Tally,
-    values: HashMap<u128, u32, BuildAlreadyHashed>,
-    /// Entries (absolute) that are the least or greatest of what comes after them; the first one's value is the range's.
-    extremes: VecDeque<u64>,
+    values: Counted,
+}
+
+/// What is known of the values in the range.
+#[derive(Debug)]
+enum Counted {
+    /// Nothing: only rows are counted.
+    Rows,
+    Different(Box<HashMap<u128, u32, BuildAlreadyHashed>>),
+    Tally(Box<Tally>),
+    /// Numbers of records that are the least or greatest of what comes after them; the first one's value is the range's.
+    Extremes(VecDeque<u64>),
+}
+
+impl Counted {
+    fn new(kind: &AggregateKind) -> Self {
+        match kind {
+            AggregateKind::Count => Self::Rows,
+            AggregateKind::CountDistinct => Self::Different(Box::default()),
+            AggregateKind::Sum | AggregateKind::Average | AggregateKind::All | AggregateKind::Any => {
+                Self::Tally(Box::default())
+            }
+            AggregateKind::Least | AggregateKind::Greatest => Self::Extremes(VecDeque::new()),
+        }
+    }
 }
 
 impl Cursor {
-    /// A cursor before all entries.
+    /// A cursor before all records from the one numbered `base` on.
     #[must_use]
-    pub fn start(base: u64) -> Self {
-        Self { low: base, high: base, time: i64::MIN, ..Self::default() }
+    pub fn start(aggregate: &Aggregate, base: u64) -> Self {
+        Self { low: base, high: base, time: i64::MIN, count: 0, values: Counted::new(&aggregate.kind) }
     }
 
-    /// The entries of the range, absolute.
+    /// The first record of the range.
     #[must_use]
-    pub fn range(&self) -> (u64, u64) {
-        (self.low, self.high)
+    pub fn low(&self) -> u64 {
+        self.low
     }
 
-    /// An entry was inserted at `place` (absolute) or one before `place` was taken out of turn: starts again if it lies
-    /// within what was counted.
-    pub fn disturbed_at(&mut self, place: u64, base: u64) {
-        if place < self.high {
-            *self = Self::start(base);
+    /// A record was inserted at `number`: starts again if it lies within what was counted.
+    pub fn disturbed_at(&mut self, number: u64, aggregate: &Aggregate, base: u64) {
+        if number < self.high {
+            *self = Self::start(aggregate, base);
         }
     }
 
-    /// The aggregate over the range of a row at `time`. The first of `entries` has the absolute index `base`.
+    /// The aggregate of this index over the range of a row at `time`.
     pub fn slide(
         &mut self,
         index: usize,
         aggregate: &Aggregate,
-        entries: &VecDeque<Entry>,
-        base: u64,
+        timeline: &Timeline,
+        held: &HeldFeeds,
         time: i64,
     ) -> Total {
-        if time < self.time || self.low < base {
-            *self = Self::start(base);
+        if time < self.time || self.low < timeline.base() {
+            *self = Self::start(aggregate, timeline.base());
         }
         self.time = time;
         let (from, to) = (time.saturating_sub(aggregate.frame.0), time.saturating_sub(aggregate.frame.1));
-        while let Some(entry) = entry(entries, base, self.high).filter(|entry| entry.time <= to) {
-            self.add(index, aggregate, entry, entries, base);
+        while timeline.time(self.high).is_some_and(|time| time <= to) {
+            self.add(index, aggregate, timeline, held);
             self.high += 1;
         }
-        while self.low < self.high {
-            let Some(entry) = entry(entries, base, self.low).filter(|entry| entry.time < from) else { break };
-            self.remove(index, entry);
+        while self.low < self.high && timeline.time(self.low).is_some_and(|time| time < from) {
+            self.remove(index, timeline, held);
             self.low += 1;
         }
-        self.total(index, aggregate, entries, base)
+        self.total(index, timeline, held)
     }
 
-    fn total(&self, index: usize, aggregate: &Aggregate, entries: &VecDeque<Entry>, base: u64) -> Total {
-        match aggregate.kind {
-            AggregateKind::Count => Total::Count(self.count),
-            AggregateKind::CountDistinct => {
-                Total::Count(i64::try_from(self.values.len().min(DISTINCT_VALUES)).unwrap_or(i64::MAX))
+    fn total(&self, index: usize, timeline: &Timeline, held: &HeldFeeds) -> Total {
+        match &self.values {
+            Counted::Rows => Total::Count(self.count),
+            Counted::Different(values) => {
+                Total::Count(i64::try_from(values.len().min(DISTINCT_VALUES)).unwrap_or(i64::MAX))
             }
-            AggregateKind::Sum | AggregateKind::Average | AggregateKind::All | AggregateKind::Any => {
-                Total::Tally(self.tally)
-            }
-            AggregateKind::Least | AggregateKind::Greatest => {
-                let first = self.extremes.front().and_then(|place| entry(entries, base, *place));
-                Total::Extreme(first.and_then(|entry| entry.ordered(index)).map(Into::into))
+            Counted::Tally(tally) => Total::Tally(**tally),
+            Counted::Extremes(extremes) => {
+                let first = extremes.front().and_then(|number| ordered(timeline, held, *number, index));
+                Total::Extreme(first.map(Into::into))
             }
         }
     }
 
-    fn add(&mut self, index: usize, aggregate: &Aggregate, added: &Entry, entries: &VecDeque<Entry>, base: u64) {
-        if !added.counts(index) {
+    fn add(&mut self, index: usize, aggregate: &Aggregate, timeline: &Timeline, held: &HeldFeeds) {
+        if matches!(self.values, Counted::Rows) {
+            self.count += i64::from(timeline.counts(held, self.high, index));
             return;
         }
+        let Some(cell) = timeline.cell(held, self.high, index) else { return };
         self.count += 1;
-        match added.cell(index) {
-            Cell::None => {}
-            Cell::Hash(value) => *self.values.entry(*value).or_default() += 1,
-            Cell::Integer(value) => self.tally.add(*value),
-            Cell::Ordered(value) => {
-                let loses = |place: &u64| {
-                    let kept = entry(entries, base, *place).and_then(|entry| entry.ordered(index));
+        match (&mut self.values, cell) {
+            (Counted::Different(values), Cell::Hash(value)) => *values.entry(value).or_default() += 1,
+            (Counted::Tally(tally), Cell::Integer(value)) => tally.add(value),
+            (Counted::Extremes(extremes), Cell::Ordered(value)) => {
+                let loses = |number: &u64| {
+                    let kept = ordered(timeline, held, *number, index);
                     kept.is_none_or(|kept| !beats(&aggregate.kind, kept, value))
                 };
-                while self.extremes.back().is_some_and(loses) {
-                    self.extremes.pop_back();
+                while extremes.back().is_some_and(loses) {
+                    extremes.pop_back();
                 }
-                self.extremes.push_back(self.high);
+                extremes.push_back(self.high);
             }
+            _ => {}
         }
     }
 
-    fn remove(&mut self, index: usize, removed: &Entry) {
-        if !removed.counts(index) {
+    fn remove(&mut self, index: usize, timeline: &Timeline, held: &HeldFeeds) {
+        if matches!(self.values, Counted::Rows) {
+            self.count -= i64::from(timeline.counts(held, self.low, index));
             return;
         }
+        let Some(cell) = timeline.cell(held, self.low, index) else { return };
         self.count -= 1;
-        match removed.cell(index) {
-            Cell::None => {}
-            Cell::Hash(value) => {
-                if let Some(times) = self.values.get_mut(value) {
+        match (&mut self.values, cell) {
+            (Counted::Different(values), Cell::Hash(value)) => {
+                if let Some(times) = values.get_mut(&value) {
                     *times -= 1;
                     if *times == 0 {
-                        self.values.remove(value);
+                        values.remove(&value);
                     }
                 }
             }
-            Cell::Integer(value) => self.tally.remove(*value),
-            Cell::Ordered(_) => {
-                if self.extremes.front() == Some(&self.low) {
-                    self.extremes.pop_front();
-                }
+            (Counted::Tally(tally), Cell::Integer(value)) => tally.remove(value),
+            (Counted::Extremes(extremes), Cell::Ordered(_)) if extremes.front() == Some(&self.low) => {
+                extremes.pop_front();
             }
+            _ => {}
         }
     }
 }
 
-fn entry(entries: &VecDeque<Entry>, base: u64, index: u64) -> Option<&Entry> {
-    entries.get(usize::try_from(index.checked_sub(base)?).ok()?)
+fn ordered<'a>(timeline: &'a Timeline, held: &'a HeldFeeds, number: u64, index: usize) -> Option<&'a [u8]> {
+    match timeline.cell(held, number, index) {
+        Some(Cell::Ordered(value)) => Some(value),
+        _ => None,
+    }
 }

@@ -15,9 +15,11 @@ use datafusion_common::Result;
 use watchfire_record::limits::{BUFFERED_ROWS, KEYS};
 use watchfire_record::{ColumnRequest, DetectorInfo, Finding, FindingId, State, Value};
 
+use super::feed::{Fed, FedRow};
 use super::firing::{Firing, least_event_ids};
 use super::fold::Total;
-use super::input::{OperatorBatch, row_converter};
+use super::input::row_converter;
+use super::key_table::KeyTable;
 use super::keys::Keys;
 use super::post::{Early, Post};
 use super::records::{Partitions, Record};
@@ -105,9 +107,9 @@ impl FirstSeen {
         })
     }
 
-    fn add(&mut self, batch: &OperatorBatch, row: u32, partitions: &[u32]) {
-        let time = batch.times[row as usize];
-        let (key, hash) = batch.key(row);
+    fn add(&mut self, fed: &Fed<'_>, row: FedRow, partitions: &[u32]) {
+        let time = fed.time(row);
+        let (key, hash) = fed.key(row);
         let key = self.keys.number(key, hash);
         let state = self.keys.get_mut(key).expect("its number was just given");
         state.rows += 1;
@@ -122,9 +124,9 @@ impl FirstSeen {
         }
         if span.earliest.len() < BUFFERED_ROWS {
             span.earliest.push(Earliest {
-                payload: batch.payload(row).map(|payload| payload.bytes().into()).unwrap_or_default(),
-                record: batch.records.get(batch.rows[row as usize], time, partitions),
-                caused_at: batch.caused[row as usize],
+                payload: fed.kept_bytes(row, &self.payload),
+                record: fed.record(row, partitions),
+                caused_at: fed.caused_at(row),
             });
         } else {
             state.incomplete = true;
@@ -254,11 +256,11 @@ impl KeyState {
 }
 
 impl StatefulOperator for FirstSeen {
-    fn feed(&mut self, batch: &OperatorBatch, rows: &[u32]) {
-        let partitions = self.partitions.of(&batch.records);
-        for row in rows {
-            if batch.times[*row as usize] >= self.watermark {
-                self.add(batch, *row, &partitions);
+    fn feed(&mut self, fed: &Fed<'_>, _: &mut KeyTable) {
+        let partitions = self.partitions.of(fed.records());
+        for row in fed.rows() {
+            if fed.time(row) >= self.watermark {
+                self.add(fed, row, &partitions);
                 self.statistics.rows += 1;
             } else {
                 self.statistics.too_late += 1;
@@ -275,7 +277,7 @@ impl StatefulOperator for FirstSeen {
         }
     }
 
-    fn fire_early(&mut self, now: i64, found: &mut Vec<Finding>) {
+    fn fire_early(&mut self, now: i64, _: &mut KeyTable, found: &mut Vec<Finding>) {
         let touched: Vec<u32> = std::mem::take(&mut self.touched).into_iter().collect();
         let states = touched.iter().filter_map(|key| self.keys.get(*key).map(|(_, state)| (*key, state)));
         let spans: Vec<_> = states.flat_map(|(key, state)| state.spans.iter().map(move |s| (key, state, s))).collect();
@@ -293,7 +295,7 @@ impl StatefulOperator for FirstSeen {
         }
     }
 
-    fn advance(&mut self, watermark: i64, found: &mut Vec<Finding>) {
+    fn advance(&mut self, watermark: i64, _: &mut KeyTable, found: &mut Vec<Finding>) {
         self.watermark = self.watermark.max(watermark);
         let woken = self.woken(watermark);
         let states = woken.iter().filter_map(|key| self.keys.get(*key).map(|(_, state)| (*key, state)));

@@ -1,6 +1,5 @@
 //! One aggregate's value as it grows, and columns of such values.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, new_null_array};
@@ -8,8 +7,8 @@ use arrow::row::RowConverter;
 use datafusion_common::Result;
 use watchfire_record::limits::DISTINCT_VALUES;
 
+use super::distinct::DistinctValues;
 use super::input::{AggregateInput, Values, row_converter};
-use crate::identities::BuildAlreadyHashed;
 use crate::plan::aggregates::Tally;
 use crate::plan::{Aggregate, AggregateKind};
 
@@ -18,10 +17,10 @@ use crate::plan::{Aggregate, AggregateKind};
 pub enum Fold {
     /// Rows that count.
     Count(i64),
-    /// Hashes of different values, as many as are kept.
-    Distinct(HashSet<u128, BuildAlreadyHashed>),
+    /// Different values, as many as are kept.
+    Distinct(DistinctValues),
     /// Sum and number.
-    Tally(Tally),
+    Tally(Box<Tally>),
     /// The least or greatest value, as comparable bytes.
     Extreme(Option<Box<[u8]>>),
 }
@@ -37,15 +36,41 @@ pub enum Total {
     Extreme(Option<Box<[u8]>>),
 }
 
+/// What one aggregate comes to in several rows.
+#[derive(Debug)]
+pub enum Totals {
+    /// Counts, of which there are many.
+    Counts(Vec<i64>),
+    /// Anything else.
+    Others(Vec<Total>),
+}
+
+impl Totals {
+    /// None yet.
+    #[must_use]
+    pub fn new(kind: &AggregateKind) -> Self {
+        if kind.can_be_null() { Self::Others(Vec::new()) } else { Self::Counts(Vec::new()) }
+    }
+
+    /// Adds the next row's.
+    pub fn push(&mut self, total: Total) {
+        match (self, total) {
+            (Self::Counts(counts), Total::Count(count)) => counts.push(count),
+            (Self::Counts(counts), _) => counts.push(0),
+            (Self::Others(totals), total) => totals.push(total),
+        }
+    }
+}
+
 impl Fold {
     /// The value over no rows.
     #[must_use]
     pub fn new(kind: &AggregateKind) -> Self {
         match kind {
             AggregateKind::Count => Self::Count(0),
-            AggregateKind::CountDistinct => Self::Distinct(HashSet::default()),
+            AggregateKind::CountDistinct => Self::Distinct(DistinctValues::default()),
             AggregateKind::Sum | AggregateKind::Average | AggregateKind::All | AggregateKind::Any => {
-                Self::Tally(Tally::default())
+                Self::Tally(Box::default())
             }
             AggregateKind::Least | AggregateKind::Greatest => Self::Extreme(None),
         }
@@ -58,8 +83,8 @@ impl Fold {
         }
         match (self, &input.values) {
             (Self::Count(count), _) => *count += 1,
-            (Self::Distinct(values), Values::Hashes(hashes)) if values.len() < DISTINCT_VALUES => {
-                values.insert(hashes[row as usize]);
+            (Self::Distinct(values), Values::Grouped(groups)) => {
+                values.insert(groups.hashes[groups.of_row[row as usize] as usize]);
             }
             (Self::Tally(tally), Values::Integers(values)) => tally.add(values[row as usize]),
             (Self::Extreme(kept), Values::Ordered(rows)) => {
@@ -76,11 +101,7 @@ impl Fold {
     pub fn merge(&mut self, kind: &AggregateKind, other: &Self) {
         match (self, other) {
             (Self::Count(count), Self::Count(more)) => *count += more,
-            (Self::Distinct(values), Self::Distinct(more)) => {
-                let room = DISTINCT_VALUES.saturating_sub(values.len());
-                let new: Vec<u128> = more.difference(values).copied().take(room).collect();
-                values.extend(new);
-            }
+            (Self::Distinct(values), Self::Distinct(more)) => more.for_each(|value| values.insert(value)),
             (Self::Tally(tally), Self::Tally(more)) => tally.merge(more),
             (Self::Extreme(kept), Self::Extreme(Some(value)))
                 if kept.as_deref().is_none_or(|kept| beats(kind, value, kept)) =>
@@ -97,7 +118,7 @@ impl Fold {
         match self {
             Self::Count(count) => Total::Count(*count),
             Self::Distinct(values) => Total::Count(i64::try_from(values.len()).unwrap_or(i64::MAX)),
-            Self::Tally(tally) => Total::Tally(*tally),
+            Self::Tally(tally) => Total::Tally(**tally),
             Self::Extreme(value) => Total::Extreme(value.clone()),
         }
     }
@@ -138,6 +159,15 @@ impl TotalColumn {
             _ => None,
         };
         Ok(Self { kind: aggregate.kind.clone(), extreme })
+    }
+
+    /// The column of some rows.
+    #[must_use]
+    pub fn of(&self, totals: Totals) -> ArrayRef {
+        match totals {
+            Totals::Counts(counts) => Arc::new(Int64Array::from(counts)),
+            Totals::Others(totals) => self.array(totals.into_iter()),
+        }
     }
 
     /// The column, one value a total.

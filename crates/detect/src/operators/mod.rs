@@ -1,22 +1,35 @@
 //! Operators with state: fed with rows in order of intake, moved on by the watermark, asked for findings.
 
 pub mod cursor;
+pub mod distinct;
+pub mod feed;
+pub mod feeder;
 pub mod firing;
 pub mod first_seen;
 pub mod fold;
+pub mod groups;
+pub mod held;
 pub mod input;
+pub mod kept;
+pub mod key_table;
 pub mod keys;
 pub mod over_range;
+pub mod panes;
 pub mod post;
 pub mod records;
 pub mod shared;
+pub mod states;
+pub mod timeline;
+pub mod window_members;
 pub mod windows;
 
+pub use feed::StreamBatch;
 pub use first_seen::FirstSeen;
-pub use input::{Feeder, OperatorBatch};
 pub use over_range::OverRange;
 pub use windows::Windows;
 
+use feed::Fed;
+use key_table::KeyTable;
 use watchfire_record::Finding;
 
 /// What an operator counts of itself.
@@ -32,16 +45,17 @@ pub struct OperatorStatistics {
     pub too_late: u64,
 }
 
-/// An operator with state of one detector in one shard.
+/// An operator with state, of one or several detectors in one shard. `keys` are always those of its own kind of keys,
+/// which it may have in common with others.
 pub trait StatefulOperator: Send {
-    /// Takes the chosen rows of a batch.
-    fn feed(&mut self, batch: &OperatorBatch, rows: &[u32]);
+    /// Takes its share of a batch.
+    fn feed(&mut self, fed: &Fed<'_>, keys: &mut KeyTable);
     /// The stream's records begin at this event time, microseconds: a detector that learns is silent for a while.
     fn begin(&mut self, earliest: i64);
     /// Fires what can be fired before it is final, for what was fed since the last call. `now` in microseconds.
-    fn fire_early(&mut self, now: i64, found: &mut Vec<Finding>);
+    fn fire_early(&mut self, now: i64, keys: &mut KeyTable, found: &mut Vec<Finding>);
     /// No record before `watermark` (microseconds) will be fed any more: makes final what that makes final.
-    fn advance(&mut self, watermark: i64, found: &mut Vec<Finding>);
+    fn advance(&mut self, watermark: i64, keys: &mut KeyTable, found: &mut Vec<Finding>);
     /// What it counts of itself.
     fn statistics(&self) -> OperatorStatistics;
 }

@@ -4,89 +4,37 @@
 //! more, and their rows are final. The others are pending; with early firing their rows are looked at as they stand.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::row::RowConverter;
 use datafusion_common::Result;
 use watchfire_record::limits::{BUFFERED_ROWS, DISTINCT_VALUES, EVIDENCE_RECORDS, KEYS};
 use watchfire_record::{DetectorInfo, Evidence, Finding, State, Value};
 
 use super::cursor::Cursor;
+use super::feed::{Fed, FedRow};
 use super::firing::{Firing, least_event_ids};
-use super::fold::Total;
-use super::input::{AggregateInput, OperatorBatch, Payload, Values, row_converter};
+use super::fold::{Total, Totals};
+use super::held::HeldFeeds;
+use super::kept;
+use super::key_table::KeyTable;
 use super::post::{Early, NamedValues, Post};
 use super::records::{Partitions, Record};
+use super::states::States;
+use super::timeline::{KNOWN_AGGREGATES, MOST_ROWS, Pending, Timeline};
 use super::{OperatorStatistics, StatefulOperator};
 use crate::detector::{Detector, StreamDetectors, identity_names};
 use crate::expression::schema_of;
 use crate::plan::{Aggregate, AggregateKind, Operator};
 use crate::value::{Subject, finding_id, value_at};
 
-/// One record of a key.
-#[derive(Debug)]
-pub struct Entry {
-    /// Event time, microseconds.
-    pub time: i64,
-    caused_at: i64,
-    /// Bit per aggregate: whether it counts there.
-    counted: u64,
-    /// One an aggregate, if any looks at values.
-    values: Box<[Cell]>,
-    /// All columns, until it is settled.
-    payload: Option<Payload>,
-    record: Record,
-}
-
-impl Entry {
-    /// Whether the record counts for the aggregate of this index.
-    #[must_use]
-    pub fn counts(&self, index: usize) -> bool {
-        self.counted & (1 << index) != 0
-    }
-
-    /// What the aggregate of this index looks at.
-    #[must_use]
-    pub fn cell(&self, index: usize) -> &Cell {
-        self.values.get(index).unwrap_or(&Cell::None)
-    }
-
-    /// The comparable bytes that the aggregate of this index looks at.
-    #[must_use]
-    pub fn ordered(&self, index: usize) -> Option<&[u8]> {
-        match self.cell(index) {
-            Cell::Ordered(value) => Some(value),
-            _ => None,
-        }
-    }
-}
-
-/// What an aggregate looks at in one record.
-#[derive(Debug)]
-pub enum Cell {
-    /// Nothing but whether it counts.
-    None,
-    /// A value's hash.
-    Hash(u128),
-    /// A number.
-    Integer(i64),
-    /// A value as comparable bytes.
-    Ordered(Box<[u8]>),
-}
-
-/// The records of one key.
+/// The records of one key, and what is known of their rows.
 #[derive(Debug, Default)]
 struct KeyState {
-    /// In order of time.
-    entries: VecDeque<Entry>,
-    /// The absolute index of the first entry.
-    base: u64,
-    /// How many entries, from the first, are settled.
-    settled: usize,
+    timeline: Timeline,
     /// One an aggregate, over settled rows.
     cursors: Vec<Cursor>,
-    /// One an aggregate, over pending rows as they stand.
+    /// One an aggregate, over pending rows as they stand; none until the first is looked at.
     previews: Vec<Cursor>,
     firing: Firing,
     /// When the key is to be looked at next.
@@ -94,30 +42,31 @@ struct KeyState {
     incomplete: bool,
 }
 
-/// A row whose aggregates are known.
-struct Candidate {
-    key: Arc<[u8]>,
-    /// Place among the key's entries.
-    place: usize,
-    totals: Vec<Total>,
-    /// Absolute range of the entries that were counted.
-    range: (u64, u64),
+/// Rows whose aggregates are known.
+#[derive(Debug, Default)]
+struct Candidates {
+    /// Key and number of each row's record.
+    rows: Vec<(u32, u64)>,
+    /// One an aggregate, of all rows.
+    totals: Vec<Totals>,
 }
 
 /// Sliding ranges of one detector in one shard.
 pub struct OverRange {
     info: Arc<DetectorInfo>,
     aggregates: Vec<Aggregate>,
-    /// The longest range, microseconds.
+    /// The longest range, and the shortest time before a row at which a range ends, microseconds.
     reach: i64,
+    nearest: i64,
     post: Post,
-    payload: RowConverter,
     identity: Vec<usize>,
-    keys: HashMap<Arc<[u8]>, KeyState, ahash::RandomState>,
+    /// By the key's number.
+    keys: States<KeyState>,
+    held: HeldFeeds,
     partitions: Partitions,
     /// When each key is to be looked at next.
-    due: BinaryHeap<Reverse<(i64, Arc<[u8]>)>>,
-    touched: HashMap<Arc<[u8]>, (i64, i64), ahash::RandomState>,
+    due: BinaryHeap<Reverse<(i64, u32)>>,
+    touched: HashMap<u32, (i64, i64), ahash::RandomState>,
     /// Rows before it are final.
     watermark: i64,
     learn: i64,
@@ -148,12 +97,13 @@ impl OverRange {
         Ok(Self {
             info: Arc::clone(&detector.info),
             reach: aggregates.iter().map(|a| a.frame.0).max().unwrap_or(0),
+            nearest: aggregates.iter().map(|a| a.frame.1).min().unwrap_or(0),
             aggregates: aggregates.clone(),
             fires_early: fires_early && post.early() != Early::No,
             post,
-            payload: row_converter(columns.iter().map(|c| c.column_type.arrow()))?,
             identity: identity_names(&stream.stream).iter().map(place).collect(),
-            keys: HashMap::default(),
+            keys: States::default(),
+            held: HeldFeeds::default(),
             partitions: Partitions::default(),
             due: BinaryHeap::new(),
             touched: HashMap::default(),
@@ -164,27 +114,21 @@ impl OverRange {
         })
     }
 
-    fn insert(&mut self, batch: &OperatorBatch, row: u32, partitions: &[u32]) {
-        let key = match self.keys.get_key_value(batch.key(row).0) {
-            Some((key, _)) => Arc::clone(key),
-            None => self.new_key(batch.key(row).0),
-        };
-        let state = self.keys.get_mut(&key).expect("it was inserted when missing");
-        let entry = entry(batch, row, &self.aggregates, partitions);
-        let time = entry.time;
-        let place = match state.entries.back() {
-            Some(last) if last.time > time => state.entries.partition_point(|e| e.time <= time),
-            _ => state.entries.len(),
-        };
-        state.entries.insert(place, entry);
-        let absolute = state.base + place as u64;
-        state.previews.iter_mut().for_each(|cursor| cursor.disturbed_at(absolute, state.base));
+    fn insert(&mut self, key: u32, record: Pending) {
+        let time = record.time;
+        let state = self.keys.get_mut(key).expect("it was made when missing");
+        self.held.hold(record.batch);
+        let number = state.timeline.insert(record);
+        let base = state.timeline.base();
+        for (cursor, aggregate) in state.previews.iter_mut().zip(&self.aggregates) {
+            cursor.disturbed_at(number, aggregate, base);
+        }
         if time < state.next_due {
             state.next_due = time;
-            self.due.push(Reverse((time, Arc::clone(&key))));
+            self.due.push(Reverse((time, key)));
         }
-        if state.entries.len() > BUFFERED_ROWS {
-            state.drop_first(1);
+        if state.timeline.len() > BUFFERED_ROWS {
+            state.timeline.drop_first(1, &mut self.held);
             state.incomplete = true;
         }
         if self.fires_early {
@@ -193,142 +137,215 @@ impl OverRange {
         }
     }
 
-    fn new_key(&mut self, key: &[u8]) -> Arc<[u8]> {
-        if self.keys.len() >= KEYS {
-            self.evict();
+    fn make_key(&mut self, key: u32, keys: &mut KeyTable) {
+        if self.keys.get(key).is_none() {
+            keys.hold(key);
+            let cursors = self.aggregates.iter().map(|aggregate| Cursor::start(aggregate, 0)).collect();
+            self.keys.insert(key, KeyState { cursors, next_due: i64::MAX, ..KeyState::default() });
         }
-        let key: Arc<[u8]> = key.into();
-        let cursors = || self.aggregates.iter().map(|_| Cursor::default()).collect();
-        let state = KeyState { cursors: cursors(), previews: cursors(), next_due: i64::MAX, ..KeyState::default() };
-        self.keys.insert(Arc::clone(&key), state);
-        key
+    }
+
+    /// The key of each row that is not too late.
+    fn place(&mut self, fed: &Fed<'_>, keys: &mut KeyTable) -> Vec<(FedRow, u32)> {
+        let mut placed = Vec::with_capacity(fed.count());
+        for row in fed.rows() {
+            if fed.time(row) < self.watermark {
+                self.statistics.too_late += 1;
+                continue;
+            }
+            let key = if fed.groups().is_some() { keys.of_group(fed.group(row)) } else { keys.number(&[], 0) };
+            self.make_key(key, keys);
+            placed.push((row, key));
+        }
+        placed
+    }
+
+    /// Bit per aggregate, as far as there are bits: whether a row counts there.
+    fn counted(&self, fed: &Fed<'_>, row: FedRow) -> u8 {
+        let known = self.aggregates.len().min(KNOWN_AGGREGATES);
+        let counts = |index: usize| {
+            let (input, place) = fed.aggregate(index, row);
+            u8::from(input.counts(place))
+        };
+        (0..known).fold(0, |bits, index| bits | counts(index) << index)
+    }
+
+    fn remove_key(&mut self, key: u32, keys: &mut KeyTable) {
+        if let Some(mut state) = self.keys.remove(key) {
+            state.timeline.drop_first(state.timeline.len(), &mut self.held);
+            self.touched.remove(&key);
+            keys.release(key);
+        }
     }
 
     /// Throws out a tenth of the keys, those of least count that never fired first.
-    fn evict(&mut self) {
-        let rank = |state: &KeyState| (!state.firing.is_empty(), state.entries.len());
-        let mut idle: Vec<(Rank, Arc<[u8]>)> =
-            self.keys.iter().map(|(key, state)| (rank(state), Arc::clone(key))).collect();
+    fn evict(&mut self, keys: &mut KeyTable) {
+        let rank = |state: &KeyState| (!state.firing.is_empty(), state.timeline.len());
+        let mut idle: Vec<(Rank, u32)> = self.keys.iter().map(|(key, state)| (rank(state), key)).collect();
         let out = (KEYS / 10).max(1).min(idle.len());
         if out < idle.len() {
             idle.select_nth_unstable(out);
         }
         for (_, key) in idle.into_iter().take(out) {
-            self.keys.remove(&key);
+            self.remove_key(key, keys);
             self.statistics.evicted += 1;
         }
     }
 
-    /// The findings among these rows, each with its key and time.
-    fn judge(&self, candidates: &[Candidate]) -> Vec<(Arc<[u8]>, Finding)> {
-        let totals = self.post.totals(candidates.len(), |index, row| candidates[row].totals[index].clone());
-        let mut promising = self.post.promising(&totals, candidates.len());
-        promising.retain(|row| self.time_of(&candidates[*row as usize]) >= self.silent_until);
+    /// Adds the rows of a key's records of these numbers, in order, to what is to be judged.
+    fn look(&mut self, key: u32, numbers: std::ops::Range<u64>, preview: bool, candidates: &mut Candidates) {
+        let Self { keys, aggregates, held, .. } = self;
+        let Some(state) = keys.get_mut(key) else { return };
+        let KeyState { timeline, cursors, previews, incomplete, .. } = state;
+        if preview && previews.is_empty() {
+            *previews = aggregates.iter().map(|aggregate| Cursor::start(aggregate, timeline.base())).collect();
+        }
+        let cursors = if preview { previews } else { cursors };
+        if candidates.totals.is_empty() {
+            candidates.totals = aggregates.iter().map(|aggregate| Totals::new(&aggregate.kind)).collect();
+        }
+        for number in numbers {
+            let Some(time) = timeline.time(number) else { continue };
+            for (index, (cursor, aggregate)) in cursors.iter_mut().zip(&*aggregates).enumerate() {
+                let total = cursor.slide(index, aggregate, timeline, held, time);
+                *incomplete |= is_saturated(aggregate, &total);
+                candidates.totals[index].push(total);
+            }
+            candidates.rows.push((key, number));
+        }
+    }
+
+    /// The findings among these rows, each with its key.
+    fn judge(&self, candidates: Candidates) -> Vec<(u32, Finding)> {
+        let count = candidates.rows.len();
+        if count == 0 {
+            return Vec::new();
+        }
+        let totals = self.post.columns(candidates.totals);
+        let mut promising = self.post.promising(&totals, count);
+        promising.retain(|row| self.time_of(candidates.rows[*row as usize]) >= self.silent_until);
         if promising.is_empty() {
             return Vec::new();
         }
-        let parser = self.payload.parser();
-        let chosen: Vec<&Candidate> = promising.iter().map(|row| &candidates[*row as usize]).collect();
-        let payload = |c: &&Candidate| self.keys[&c.key].entries[c.place].payload.clone();
-        let payloads: Vec<Payload> = chosen.iter().filter_map(payload).collect();
-        let rows = payloads.iter().map(|payload| parser.parse(payload.bytes()));
-        let columns = self.payload.convert_rows(rows).expect("the bytes were made by a converter of the same types");
-        let batch = self.post.batch(columns, &totals, &promising);
+        let chosen: Vec<(u32, u64)> = promising.iter().map(|row| candidates.rows[*row as usize]).collect();
+        let rows = chosen.iter().map(|(key, number)| {
+            let pending = self.pending(*key, *number);
+            self.held.get(pending.batch).kept(pending.index())
+        });
+        let batch = self.post.batch(kept::columns(&rows.collect::<Vec<_>>()), &totals, &promising);
         let passing = self.post.passing(&batch);
         let indices = arrow::array::UInt32Array::from(passing.clone());
         let batch = arrow::compute::take_record_batch(&batch, &indices).expect("the rows are the batch's");
         let found = self.post.found(&batch);
         let finding = |(row, (index, (output, keys))): (usize, (&u32, (NamedValues, NamedValues)))| {
-            let candidate = chosen[*index as usize];
+            let (key, number) = chosen[*index as usize];
             let identity: Vec<Value> =
                 self.identity.iter().map(|column| value_at(batch.column(*column), row)).collect();
-            (Arc::clone(&candidate.key), self.finding(candidate, &identity, output, keys))
+            (key, self.finding(key, number, &identity, output, keys))
         };
         passing.iter().zip(found).enumerate().map(finding).collect()
     }
 
-    fn time_of(&self, candidate: &Candidate) -> i64 {
-        self.keys[&candidate.key].entries[candidate.place].time
+    fn state(&self, key: u32) -> &KeyState {
+        self.keys.get(key).expect("candidates are of live keys")
     }
 
-    fn finding(&self, candidate: &Candidate, identity: &[Value], row: NamedValues, keys: NamedValues) -> Finding {
-        let state = &self.keys[&candidate.key];
-        let entry = &state.entries[candidate.place];
+    fn pending(&self, key: u32, number: u64) -> Pending {
+        let timeline = &self.state(key).timeline;
+        let place = usize::try_from(number - timeline.first_pending()).expect("a key has fewer records");
+        timeline.pending()[place]
+    }
+
+    fn time_of(&self, (key, number): (u32, u64)) -> i64 {
+        self.pending(key, number).time
+    }
+
+    fn finding(&self, key: u32, number: u64, identity: &[Value], row: NamedValues, keys: NamedValues) -> Finding {
+        let state = self.state(key);
+        let pending = self.pending(key, number);
         let key_values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).collect();
         let subject = match self.post.early() {
-            Early::FirstSeen => Subject::FirstSeen(entry.time),
+            Early::FirstSeen => Subject::FirstSeen(pending.time),
             _ => Subject::Record(identity),
         };
-        let (evidence, first_event_time) = state.evidence(candidate, &self.partitions);
+        let (evidence, first_event_time) = self.evidence(&state.timeline, number, pending.time);
         Finding {
             finding_id: finding_id(&self.info.name, "over range", self.reach, &key_values, subject),
             revision: 0,
             state: State::Final,
             detector: Arc::clone(&self.info),
-            window: Some(entry.time.saturating_sub(self.reach)),
-            window_end: Some(entry.time),
+            window: Some(pending.time.saturating_sub(self.reach)),
+            window_end: Some(pending.time),
             keys,
             row,
             first_event_time,
-            last_event_time: entry.time,
+            last_event_time: pending.time,
             evidence,
             complete: self.statistics.evicted == 0 && !state.incomplete,
-            caused_at: entry.caused_at,
+            caused_at: self.held.get(pending.batch).caused_at(pending.index()),
         }
+    }
+
+    /// First and last records of a row's range and, last, the row's own; and the time of the first.
+    fn evidence(&self, timeline: &Timeline, number: u64, time: i64) -> (Vec<Evidence>, i64) {
+        let low = timeline.first_at(time.saturating_sub(self.reach));
+        let high = timeline.first_at(time.saturating_sub(self.nearest).saturating_add(1)).max(low);
+        let shown = EVIDENCE_RECORDS as u64;
+        let (first, last) =
+            if high - low > 2 * shown { (low..low + shown, high - shown..high) } else { (low..high, high..high) };
+        let others = first.chain(last).filter(|other| *other != number);
+        let records: Vec<Record> =
+            others.chain([number]).filter_map(|number| timeline.record(&self.held, number)).collect();
+        let earliest = records.iter().map(|record| record.time).min().unwrap_or(time);
+        (records.iter().map(|record| self.partitions.evidence(record)).collect(), earliest)
     }
 
     /// Rows of first seen that share an id are one finding, that of the least event id.
-    fn one_an_id(&self, findings: Vec<(Arc<[u8]>, Finding)>) -> Vec<(Arc<[u8]>, Finding)> {
+    fn one_an_id(&self, findings: Vec<(u32, Finding)>) -> Vec<(u32, Finding)> {
         if self.post.early() == Early::FirstSeen { least_event_ids(findings) } else { findings }
     }
 
-    /// Makes final what is true among rows that became so.
-    fn settle(&mut self, candidates: &[Candidate], found: &mut Vec<Finding>) {
-        if candidates.is_empty() {
-            return;
-        }
+    /// Makes final what is true among rows that became so, and settles their records.
+    fn settle(&mut self, due: &mut Due, watermark: i64, keys: &mut KeyTable, found: &mut Vec<Finding>) {
+        let Due { candidates, keys: woken } = std::mem::take(due);
         for (key, finding) in self.one_an_id(self.judge(candidates)) {
-            let state = self.keys.get_mut(&key).expect("candidates are of live keys");
+            let state = self.keys.get_mut(key).expect("candidates are of live keys");
             state.firing.becomes_final(finding, found);
         }
+        for (key, count) in woken {
+            self.after_settling(key, watermark, count, keys, found);
+        }
     }
 
-    /// What a woken key is left with, and when it is to be looked at next.
-    fn after_settling(&mut self, key: &Arc<[u8]>, watermark: i64, due: usize, found: &mut Vec<Finding>) {
+    /// What a woken key, of which `count` more records are settled, is left with, and when it is to be looked at next.
+    fn after_settling(
+        &mut self,
+        key: u32,
+        watermark: i64,
+        count: usize,
+        keys: &mut KeyTable,
+        found: &mut Vec<Finding>,
+    ) {
+        let Self { post, aggregates, held, reach, .. } = self;
         let Some(state) = self.keys.get_mut(key) else { return };
-        if self.post.early() == Early::FirstSeen {
+        if post.early() == Early::FirstSeen {
             state.firing.withdraw(|finding| finding.last_event_time < watermark, &HashSet::new(), found);
         }
-        for entry in state.entries.range_mut(state.settled..due) {
-            entry.payload = None;
-        }
-        state.settled = due;
-        state.expire(watermark.saturating_sub(self.reach));
-        let next = match (state.entries.get(state.settled), state.entries.back()) {
-            (Some(pending), _) => Some(pending.time),
-            (None, Some(last)) => Some(last.time.saturating_add(self.reach)),
-            (None, None) => None,
+        state.settle(count, watermark.saturating_sub(*reach), aggregates, held);
+        let next = match (state.timeline.pending().front(), state.timeline.last_time()) {
+            (Some(pending), _) => pending.time,
+            (None, Some(last)) => last.saturating_add(*reach),
+            (None, None) => return self.remove_key(key, keys),
         };
-        match next {
-            Some(next) => {
-                state.next_due = next;
-                self.due.push(Reverse((next, Arc::clone(key))));
-            }
-            None => {
-                self.keys.remove(key);
-            }
-        }
+        state.next_due = next;
+        self.due.push(Reverse((next, key)));
     }
 
-    fn woken(&mut self, watermark: i64) -> Vec<Arc<[u8]>> {
+    fn woken(&mut self, watermark: i64) -> Vec<u32> {
         let mut woken = HashSet::new();
-        while let Some(Reverse((time, _))) = self.due.peek() {
-            if *time >= watermark {
-                break;
-            }
-            if let Some(Reverse((time, key))) = self.due.pop()
-                && self.keys.get(&key).is_some_and(|state| state.next_due == time)
-            {
+        while let Some(Reverse((time, key))) = self.due.peek().copied().filter(|Reverse((time, _))| *time < watermark) {
+            self.due.pop();
+            if self.keys.get(key).is_some_and(|state| state.next_due == time) {
                 woken.insert(key);
             }
         }
@@ -336,16 +353,27 @@ impl OverRange {
     }
 }
 
+/// Rows that are to become final, and for each of their keys how many records of it that settles.
+#[derive(Debug, Default)]
+struct Due {
+    candidates: Candidates,
+    keys: Vec<(u32, usize)>,
+}
+
 impl StatefulOperator for OverRange {
-    fn feed(&mut self, batch: &OperatorBatch, rows: &[u32]) {
-        let partitions = self.partitions.of(&batch.records);
-        for row in rows {
-            if batch.times[*row as usize] >= self.watermark {
-                self.insert(batch, *row, &partitions);
-                self.statistics.rows += 1;
-            } else {
-                self.statistics.too_late += 1;
+    fn feed(&mut self, fed: &Fed<'_>, keys: &mut KeyTable) {
+        let partitions = self.partitions.of(fed.records()).into();
+        let (mut first, mut batch) = (0, self.held.begin(fed, &partitions, 0));
+        for (row, key) in self.place(fed, keys) {
+            if row.index - first >= MOST_ROWS {
+                (first, batch) = (row.index, self.held.begin(fed, &partitions, row.index));
             }
+            self.insert(key, Pending::new(fed.time(row), batch, row.index - first, self.counted(fed, row)));
+            self.statistics.rows += 1;
+        }
+        self.held.forget();
+        if self.keys.len() > KEYS {
+            self.evict(keys);
         }
     }
 
@@ -355,42 +383,44 @@ impl StatefulOperator for OverRange {
         }
     }
 
-    fn fire_early(&mut self, now: i64, found: &mut Vec<Finding>) {
+    fn fire_early(&mut self, now: i64, _: &mut KeyTable, found: &mut Vec<Finding>) {
+        let mut candidates = Candidates::default();
+        let mut spans = Vec::new();
         for (key, (first, last)) in std::mem::take(&mut self.touched) {
-            let Some(state) = self.keys.get_mut(&key) else { continue };
+            let Some(state) = self.keys.get(key) else { continue };
             let until = last.saturating_add(self.reach);
-            let from = state.entries.partition_point(|e| e.time < first).max(state.settled);
-            let to = state.entries.partition_point(|e| e.time <= until);
-            let candidates = state.look(&key, &self.aggregates, from..to, true);
-            let mut still = HashSet::new();
-            for (_, finding) in self.one_an_id(self.judge(&candidates)) {
-                still.insert(finding.finding_id);
-                self.keys.get_mut(&key).expect("it is live").firing.holds(finding, now, found);
-            }
-            if self.post.early() == Early::FirstSeen {
-                let firing = &mut self.keys.get_mut(&key).expect("it is live").firing;
-                firing.withdraw(|f| (first..=until).contains(&f.last_event_time), &still, found);
+            let from = state.timeline.first_at(first).max(state.timeline.first_pending());
+            let to = state.timeline.first_at(until.saturating_add(1));
+            self.look(key, from..to, true, &mut candidates);
+            spans.push((key, first..=until));
+        }
+        let mut still = HashSet::new();
+        for (key, finding) in self.one_an_id(self.judge(candidates)) {
+            still.insert(finding.finding_id);
+            self.keys.get_mut(key).expect("it is live").firing.holds(finding, now, found);
+        }
+        if self.post.early() == Early::FirstSeen {
+            for (key, span) in spans {
+                let firing = &mut self.keys.get_mut(key).expect("it is live").firing;
+                firing.withdraw(|f| span.contains(&f.last_event_time), &still, found);
             }
         }
     }
 
-    fn advance(&mut self, watermark: i64, found: &mut Vec<Finding>) {
+    fn advance(&mut self, watermark: i64, keys: &mut KeyTable, found: &mut Vec<Finding>) {
         self.watermark = self.watermark.max(watermark);
-        let (mut candidates, mut waiting) = (Vec::new(), Vec::new());
+        let mut due = Due::default();
         for key in self.woken(watermark) {
-            let state = self.keys.get_mut(&key).expect("woken keys are live");
-            let due = state.entries.partition_point(|entry| entry.time < watermark);
-            candidates.extend(state.look(&key, &self.aggregates, state.settled..due, false));
-            waiting.push((key, due));
-            if candidates.len() >= CHUNK {
-                self.settle(&std::mem::take(&mut candidates), found);
-                std::mem::take(&mut waiting)
-                    .iter()
-                    .for_each(|(key, due)| self.after_settling(key, watermark, *due, found));
+            let timeline = &self.state(key).timeline;
+            let first = timeline.first_pending();
+            let count = timeline.pending().partition_point(|pending| pending.time < watermark);
+            self.look(key, first..first + count as u64, false, &mut due.candidates);
+            due.keys.push((key, count));
+            if due.candidates.rows.len() >= CHUNK {
+                self.settle(&mut due, watermark, keys, found);
             }
         }
-        self.settle(&candidates, found);
-        waiting.iter().for_each(|(key, due)| self.after_settling(key, watermark, *due, found));
+        self.settle(&mut due, watermark, keys, found);
     }
 
     fn statistics(&self) -> OperatorStatistics {
@@ -399,87 +429,22 @@ impl StatefulOperator for OverRange {
 }
 
 impl KeyState {
-    /// The aggregates of the rows at `places`, in order.
-    fn look(
-        &mut self,
-        key: &Arc<[u8]>,
-        aggregates: &[Aggregate],
-        places: std::ops::Range<usize>,
-        preview: bool,
-    ) -> Vec<Candidate> {
-        let cursors = if preview { &mut self.previews } else { &mut self.cursors };
-        let mut candidates = Vec::with_capacity(places.len());
-        for place in places {
-            let time = self.entries[place].time;
-            let slide = |(index, (cursor, aggregate)): (usize, (&mut Cursor, &Aggregate))| {
-                cursor.slide(index, aggregate, &self.entries, self.base, time)
-            };
-            let totals: Vec<Total> = cursors.iter_mut().zip(aggregates).enumerate().map(slide).collect();
-            let saturated = |(total, aggregate): (&Total, &Aggregate)| {
-                let full = matches!(total, Total::Count(count) if *count >= DISTINCT_VALUES as i64);
-                aggregate.kind == AggregateKind::CountDistinct && full
-            };
-            self.incomplete |= totals.iter().zip(aggregates).any(saturated);
-            let low = cursors.iter().map(|c| c.range().0).min().unwrap_or(self.base);
-            let high = cursors.iter().map(|c| c.range().1).max().unwrap_or(self.base);
-            candidates.push(Candidate { key: Arc::clone(key), place, totals, range: (low, high) });
-        }
-        candidates
-    }
-
-    /// First and last records of a row's range and, last, the row's own; and the time of the first.
-    fn evidence(&self, candidate: &Candidate, partitions: &Partitions) -> (Vec<Evidence>, i64) {
-        let place = |absolute: u64| usize::try_from(absolute.saturating_sub(self.base)).unwrap_or(usize::MAX);
-        let high = place(candidate.range.1).min(self.entries.len());
-        let low = place(candidate.range.0).min(high);
-        let (first, last) = if high - low > 2 * EVIDENCE_RECORDS {
-            (low..low + EVIDENCE_RECORDS, high - EVIDENCE_RECORDS..high)
+    /// Settles the first `count` pending records, and lets go what no later row can reach: rows that may come lie so
+    /// late that their ranges begin at `before` or later.
+    fn settle(&mut self, count: usize, before: i64, aggregates: &[Aggregate], held: &mut HeldFeeds) {
+        let settled = usize::try_from(self.timeline.first_pending() - self.timeline.base()).unwrap_or(usize::MAX);
+        let out = if self.timeline.last_time().is_some_and(|last| last < before) {
+            settled + count
         } else {
-            (low..high, high..high)
+            let left = self.cursors.iter().map(Cursor::low).min().unwrap_or(0);
+            usize::try_from(left.saturating_sub(self.timeline.base())).unwrap_or(usize::MAX).min(settled + count)
         };
-        let others =
-            first.chain(last).filter(|index| *index != candidate.place).map(|index| &self.entries[index].record);
-        let own = &self.entries[candidate.place].record;
-        let evidence: Vec<Evidence> = others.chain([own]).map(|record| partitions.evidence(record)).collect();
-        let earliest = evidence.iter().map(|e| e.event_time).min().unwrap_or(own.time);
-        (evidence, earliest)
-    }
-
-    /// Lets go what no later row can reach.
-    fn expire(&mut self, before: i64) {
-        if self.entries.back().is_some_and(|last| last.time < before) {
-            return self.drop_first(self.entries.len());
-        }
-        let left = self.cursors.iter().map(|cursor| cursor.range().0).min().unwrap_or(self.base);
-        let old = usize::try_from(left.saturating_sub(self.base)).unwrap_or(usize::MAX);
-        self.drop_first(old.min(self.settled));
-    }
-
-    fn drop_first(&mut self, count: usize) {
-        self.entries.drain(..count);
-        self.base += count as u64;
-        self.settled = self.settled.saturating_sub(count);
+        self.timeline.drop_first(out, held);
+        self.timeline.settle((settled + count - out).min(count), aggregates, held);
     }
 }
 
-fn entry(batch: &OperatorBatch, row: u32, aggregates: &[Aggregate], partitions: &[u32]) -> Entry {
-    let time = batch.times[row as usize];
-    let inputs = || (0..aggregates.len()).map(|index| batch.aggregate(index, row));
-    let counted = inputs().enumerate().filter(|(_, (input, place))| input.counts(*place));
-    let looks = aggregates.iter().any(|aggregate| aggregate.kind != AggregateKind::Count);
-    let cell = |(input, place): (&AggregateInput, u32)| match &input.values {
-        _ if !input.counts(place) => Cell::None,
-        Values::None => Cell::None,
-        Values::Hashes(values) => Cell::Hash(values[place as usize]),
-        Values::Integers(values) => Cell::Integer(values[place as usize]),
-        Values::Ordered(rows) => Cell::Ordered(rows.row(place as usize).data().into()),
-    };
-    Entry {
-        time,
-        caused_at: batch.caused[row as usize],
-        counted: counted.fold(0, |bits, (index, _)| bits | (1 << index)),
-        values: if looks { inputs().map(cell).collect() } else { Box::default() },
-        payload: batch.payload(row),
-        record: batch.records.get(batch.rows[row as usize], time, partitions),
-    }
+fn is_saturated(aggregate: &Aggregate, total: &Total) -> bool {
+    let full = matches!(total, Total::Count(count) if *count >= DISTINCT_VALUES as i64);
+    aggregate.kind == AggregateKind::CountDistinct && full
 }

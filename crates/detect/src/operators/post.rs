@@ -8,7 +8,7 @@ use datafusion_common::{Result, ScalarValue};
 use datafusion_expr::{BinaryExpr, Expr, Operator};
 use watchfire_record::Value;
 
-use super::fold::{Total, TotalColumn};
+use super::fold::{Total, TotalColumn, Totals};
 use crate::expression::{Conjunction, Expression, record_batch, schema};
 use crate::plan::{Aggregate, AggregateKind, DetectorPlan, aggregate_column};
 use crate::value::value_at;
@@ -91,6 +91,12 @@ impl Post {
     pub fn totals(&self, rows: usize, total: impl Fn(usize, usize) -> Total) -> Vec<ArrayRef> {
         let columns = self.totals.iter().enumerate();
         columns.map(|(index, column)| column.array((0..rows).map(|row| total(index, row)))).collect()
+    }
+
+    /// The same of what aggregates come to, one an aggregate.
+    #[must_use]
+    pub fn columns(&self, totals: Vec<Totals>) -> Vec<ArrayRef> {
+        self.totals.iter().zip(totals).map(|(column, totals)| column.of(totals)).collect()
     }
 
     /// The rows, ascending, whose aggregates may pass. `totals` has one column an aggregate.

@@ -69,9 +69,13 @@ impl PartialOrd for EventId {
     }
 }
 
-/// Ids and places of all records of a batch; shared by what its detectors are fed.
+/// Times, ids and places of all records of a batch; shared by what its detectors are fed.
 #[derive(Debug)]
 pub struct Records {
+    /// Event times, microseconds.
+    pub times: Vec<i64>,
+    /// The broker's timestamps, microseconds.
+    pub caused: Vec<i64>,
     /// The records' ids.
     pub event_ids: Vec<EventId>,
     /// The partitions that occur.
@@ -131,75 +135,99 @@ impl Partitions {
 impl Records {
     /// The record of a row of the batch; `partitions` are the operator's numbers of the batch's partitions.
     #[must_use]
-    pub fn get(&self, row: u32, time: i64, partitions: &[u32]) -> Record {
+    pub fn get(&self, row: u32, partitions: &[u32]) -> Record {
         let (partition, offset, index) = self.places[row as usize];
+        let time = self.times[row as usize];
         let event_id = self.event_ids[row as usize].clone();
         Record { time, event_id, partition: partitions[partition as usize], offset, index }
     }
 }
 
 /// The first and the last records of a growing set, each at most [`EVIDENCE_RECORDS`].
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Ends {
-    first: Vec<Record>,
-    last: Vec<Record>,
+    /// The first ones, in order, then, once these are full, the last ones.
+    records: Vec<Record>,
+    /// Where the earliest of the last ones is among these; they go around from there.
+    earliest: u8,
+    /// The latest time of the first ones when they are full, microseconds.
+    first_until: i64,
+    /// The latest time of all, microseconds.
+    latest: i64,
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self { records: Vec::new(), earliest: 0, first_until: i64::MAX, latest: i64::MIN }
+    }
 }
 
 impl Ends {
-    /// Whether a record of this time might be kept; cheap, for asking before one is made.
-    #[must_use]
-    pub fn wants(&self, time: i64) -> bool {
-        let full = self.first.len() == EVIDENCE_RECORDS;
-        !full
-            || self.first.last().is_some_and(|r| time <= r.time)
-            || self.last.first().is_none_or(|r| time >= r.time)
-            || self.last.len() < EVIDENCE_RECORDS
+    /// Adds a record of this time; it is made only if it is kept.
+    pub fn add(&mut self, time: i64, record: impl FnOnce() -> Record) {
+        if time < self.latest || time <= self.first_until || self.records.len() < 2 * EVIDENCE_RECORDS {
+            return self.insert(record());
+        }
+        // The usual case: not earlier than any other, so it takes the place of the earliest of the last ones.
+        let (_, last) = self.records.split_at_mut(EVIDENCE_RECORDS);
+        let place = usize::from(self.earliest);
+        let newest = &last[(place + EVIDENCE_RECORDS - 1) % EVIDENCE_RECORDS];
+        let record = record();
+        if *newest <= record {
+            last[place] = record;
+            self.earliest = u8::try_from((place + 1) % EVIDENCE_RECORDS).expect("few records are kept");
+            self.latest = time;
+        } else {
+            self.insert(record);
+        }
     }
 
-    /// Adds a record.
-    pub fn add(&mut self, record: Record) {
-        let mut record = record;
-        let place = place_in(&self.first, &record);
-        if place < EVIDENCE_RECORDS {
-            self.first.reserve_exact(1);
-            self.first.insert(place, record);
-            if self.first.len() <= EVIDENCE_RECORDS {
-                return;
-            }
-            record = self.first.pop().expect("it is longer than the limit");
+    /// Adds a record that need not be the last one.
+    fn insert(&mut self, record: Record) {
+        self.in_order();
+        self.latest = self.latest.max(record.time);
+        let place = self.records.iter().rposition(|kept| *kept <= record).map_or(0, |index| index + 1);
+        if self.records.len() < 2 * EVIDENCE_RECORDS {
+            self.records.reserve_exact(1);
+            self.records.insert(place, record);
+        } else if place > EVIDENCE_RECORDS {
+            self.records[EVIDENCE_RECORDS..place].rotate_left(1);
+            self.records[place - 1] = record;
+        } else if place < EVIDENCE_RECORDS {
+            // The last of the first ones goes to the last ones, where it is the earliest and has no place.
+            self.records[place..EVIDENCE_RECORDS].rotate_right(1);
+            self.records[place] = record;
         }
-        let place = place_in(&self.last, &record);
-        if self.last.len() < EVIDENCE_RECORDS {
-            self.last.reserve_exact(1);
-            self.last.insert(place, record);
-        } else if place > 0 {
-            self.last[0] = record;
-            self.last[..place].rotate_left(1);
+        if self.records.len() >= EVIDENCE_RECORDS {
+            self.first_until = self.records[EVIDENCE_RECORDS - 1].time;
+        }
+    }
+
+    /// Puts the last ones in order.
+    fn in_order(&mut self) {
+        if self.earliest != 0 {
+            self.records[EVIDENCE_RECORDS..].rotate_left(usize::from(self.earliest));
+            self.earliest = 0;
         }
     }
 
     /// Adds all records of another set.
     pub fn merge(&mut self, other: &Self) {
-        other.first.iter().chain(&other.last).for_each(|record| self.add(record.clone()));
+        other.records().for_each(|record| self.add(record.time, || record.clone()));
     }
 
     /// The records, in order of time.
     pub fn records(&self) -> impl Iterator<Item = &Record> {
-        self.first.iter().chain(&self.last)
+        let (first, last) = self.records.split_at(self.records.len().min(EVIDENCE_RECORDS));
+        let (newer, older) = last.split_at(usize::from(self.earliest));
+        first.iter().chain(older).chain(newer)
     }
 
     /// Event time of the first record and of the last, microseconds.
     #[must_use]
     pub fn times(&self) -> (i64, i64) {
-        let first = self.first.first().map_or(0, |r| r.time);
-        let last = self.last.last().or(self.first.last()).map_or(first, |r| r.time);
-        (first, last)
+        self.records.first().map_or((0, 0), |first| (first.time, self.latest))
     }
-}
-
-/// Where a record belongs in a few that are in order; mostly at the end.
-fn place_in(records: &[Record], record: &Record) -> usize {
-    records.iter().rposition(|kept| kept <= record).map_or(0, |index| index + 1)
 }
 
 #[cfg(test)]
@@ -226,22 +254,33 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_ends_are_those_of_the_whole_in_any_order() {
-        let record = |time: i64| Record { time, event_id: EventId::from("x"), partition: 0, offset: 0, index: 0 };
-        let mut ends = Ends::default();
-        for time in [7, 3, 12, 1, 9, 30, 4, 22, 15, 2, 8, 11, 5] {
-            ends.add(record(time));
+    fn record(time: i64) -> Record {
+        Record { time, event_id: EventId::from("x"), partition: 0, offset: 0, index: 0 }
+    }
+
+    fn times(ends: &Ends) -> Vec<i64> {
+        ends.records().map(|record| record.time).collect()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_ends_are_those_of_the_whole_in_any_order(all in proptest::collection::vec(0i64..30, 0..30)) {
+            let (mut ends, mut sorted) = (Ends::default(), all.clone());
+            all.iter().for_each(|time| ends.add(*time, || record(*time)));
+            sorted.sort_unstable();
+            let whole = sorted.clone();
+            if sorted.len() > 2 * EVIDENCE_RECORDS {
+                sorted.drain(EVIDENCE_RECORDS..whole.len() - EVIDENCE_RECORDS);
+            }
+            proptest::prop_assert_eq!(times(&ends), sorted);
+            let ends_of_all = (whole.first().copied().unwrap_or(0), whole.last().copied().unwrap_or(0));
+            proptest::prop_assert_eq!(ends.times(), ends_of_all);
+            let (mut merged, mut rest) = (Ends::default(), Ends::default());
+            let (some, others) = all.split_at(all.len() / 3);
+            some.iter().for_each(|time| merged.add(*time, || record(*time)));
+            others.iter().for_each(|time| rest.add(*time, || record(*time)));
+            merged.merge(&rest);
+            proptest::prop_assert_eq!(times(&merged), times(&ends));
         }
-        let kept: Vec<i64> = ends.records().map(|record| record.time).collect();
-        assert_eq!(
-            kept,
-            [1, 2, 3, 4, 5, 9, 11, 12, 15, 22, 30][..5]
-                .iter()
-                .chain(&[11, 12, 15, 22, 30])
-                .copied()
-                .collect::<Vec<_>>()
-        );
-        assert_eq!(ends.times(), (1, 30));
     }
 }

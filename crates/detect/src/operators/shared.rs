@@ -1,4 +1,4 @@
-//! What detectors of a stream have in common: keys, and what aggregates look at, worked out once a batch.
+//! What detectors of a stream have in common: keys, filters, and what aggregates look at, worked out once a batch.
 //!
 //! The first detector that wants most rows of a batch has them worked out for all of its rows, and every other one that
 //! asks for the same takes them from there. One that wants few rows, of what nobody has worked out, does so for these.
@@ -6,16 +6,16 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::row::{RowConverter, Rows};
 use datafusion_common::Result;
 use datafusion_expr::Expr;
 use watchfire_record::{Batch, ColumnRequest};
 
-use super::input::{AggregateInput, CompiledAggregate, row_converter};
-use crate::expression::{Expression, record_batch, schema, schema_of};
+use super::groups::{Grouping, Groups};
+use super::input::{AggregateInput, CompiledAggregate, Values};
+use super::kept::KeptRows;
+use crate::expression::{record_batch, schema, schema_of};
 use crate::identities::SecretHasher;
-use crate::matcher::BatchColumns;
+use crate::matcher::{BatchColumns, Matcher};
 use crate::plan::{Aggregate, AggregateKind};
 
 /// Values of some rows of a batch.
@@ -27,33 +27,29 @@ pub struct Shared<T> {
     pub whole: bool,
 }
 
-/// Keys as comparable bytes, and their hashes.
-#[derive(Debug)]
-pub struct KeyColumn {
-    /// The bytes.
-    pub rows: Rows,
-    /// A hash each, under the process's secret.
-    pub hashes: Vec<u128>,
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self { values: Arc::clone(&self.values), whole: self.whole }
+    }
 }
 
 /// The kinds of keys and aggregates that the detectors of one stream ask for.
 pub struct SharedInputs {
-    keys: Vec<KeySet>,
+    columns: Vec<ColumnRequest>,
+    groupings: Vec<Grouping>,
+    filters: Vec<Expr>,
+    filter_matcher: Option<Matcher>,
     aggregates: Vec<AggregateSet>,
     kept: Vec<ColumnRequest>,
-    kept_rows: RowConverter,
-}
-
-struct KeySet {
-    exprs: Vec<Expr>,
-    columns: Vec<ColumnRequest>,
-    compiled: Vec<Expression>,
-    converter: RowConverter,
 }
 
 struct AggregateSet {
     /// Kinds that look at the same, argument, filter.
     asked: (Looks, Option<Expr>, Option<Expr>),
+    /// Number of the filter.
+    filter: Option<usize>,
+    /// Number of the grouping of a distinct count's argument.
+    grouping: Option<usize>,
     columns: Vec<ColumnRequest>,
     compiled: CompiledAggregate,
 }
@@ -62,7 +58,7 @@ struct AggregateSet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Looks {
     Whether,
-    Hash,
+    Value,
     Number,
     Truth,
     Order,
@@ -71,7 +67,7 @@ enum Looks {
 fn looks(kind: &AggregateKind) -> Looks {
     match kind {
         AggregateKind::Count => Looks::Whether,
-        AggregateKind::CountDistinct => Looks::Hash,
+        AggregateKind::CountDistinct => Looks::Value,
         AggregateKind::Sum | AggregateKind::Average => Looks::Number,
         AggregateKind::All | AggregateKind::Any => Looks::Truth,
         AggregateKind::Least | AggregateKind::Greatest => Looks::Order,
@@ -85,128 +81,193 @@ fn read_by<'a>(exprs: impl IntoIterator<Item = &'a Expr>, columns: &[ColumnReque
     columns.iter().filter(|request| names.contains(request.name().as_str())).cloned().collect()
 }
 
+/// The place of `wanted` in a list, to which it is added if it is not there.
+fn place_in<T>(list: &mut Vec<T>, is_it: impl Fn(&T) -> bool, make: impl FnOnce() -> Result<T>) -> Result<usize> {
+    if let Some(known) = list.iter().position(is_it) {
+        return Ok(known);
+    }
+    list.push(make()?);
+    Ok(list.len() - 1)
+}
+
 impl SharedInputs {
-    /// Nothing asked for yet but that rows in sliding ranges keep these columns.
-    ///
-    /// # Errors
-    /// If a column's type cannot be kept, which no stream has.
-    pub fn new(kept: Vec<ColumnRequest>) -> Result<Self> {
-        let kept_rows = row_converter(kept.iter().map(|request| request.column_type.arrow()))?;
-        Ok(Self { keys: Vec::new(), aggregates: Vec::new(), kept, kept_rows })
+    /// Nothing asked for yet of batches with these `columns`, but that rows in sliding ranges keep those of `kept`.
+    #[must_use]
+    pub fn new(columns: Vec<ColumnRequest>, kept: Vec<ColumnRequest>) -> Self {
+        Self { columns, groupings: Vec::new(), filters: Vec::new(), filter_matcher: None, aggregates: Vec::new(), kept }
     }
 
-    /// The number of these keys, which read some of `columns`.
+    /// The number of groups by these expressions.
     ///
     /// # Errors
     /// If an expression does not fit, which planning rules out.
-    pub fn keys(&mut self, keys: &[(String, Expr)], columns: &[ColumnRequest]) -> Result<usize> {
-        let exprs: Vec<Expr> = keys.iter().map(|(_, expr)| expr.clone()).collect();
-        if let Some(known) = self.keys.iter().position(|set| set.exprs == exprs) {
-            return Ok(known);
-        }
-        let columns = read_by(&exprs, columns);
-        let fields = schema(schema_of(&columns));
-        let compiled = exprs.iter().map(|expr| Expression::compile(expr, &fields)).collect::<Result<Vec<_>>>()?;
-        let converter = row_converter(compiled.iter().map(Expression::data_type))?;
-        self.keys.push(KeySet { exprs, columns, compiled, converter });
-        Ok(self.keys.len() - 1)
+    pub fn grouping(&mut self, exprs: &[Expr]) -> Result<usize> {
+        let Self { groupings, columns, .. } = self;
+        place_in(groupings, |known| known.exprs() == exprs, || Grouping::new(exprs.to_vec(), read_by(exprs, columns)))
     }
 
     /// The number of what this aggregate looks at.
     ///
     /// # Errors
     /// If an expression does not fit, which planning rules out.
-    pub fn aggregate(&mut self, aggregate: &Aggregate, columns: &[ColumnRequest]) -> Result<usize> {
+    pub fn aggregate(&mut self, aggregate: &Aggregate) -> Result<usize> {
         let asked = (looks(&aggregate.kind), aggregate.argument.clone(), aggregate.filter.clone());
         if let Some(known) = self.aggregates.iter().position(|set| set.asked == asked) {
             return Ok(known);
         }
-        let columns = read_by(aggregate.argument.iter().chain(&aggregate.filter), columns);
+        let filter = aggregate.filter.as_ref();
+        let filter = filter
+            .map(|filter| place_in(&mut self.filters, |known| known == filter, || Ok(filter.clone())))
+            .transpose()?;
+        let distinct = aggregate.argument.as_ref().filter(|_| asked.0 == Looks::Value);
+        let grouping = distinct.map(|argument| self.grouping(std::slice::from_ref(argument))).transpose()?;
+        let columns = read_by(aggregate.argument.iter().chain(&aggregate.filter), &self.columns);
         let compiled = CompiledAggregate::new(aggregate, &schema(schema_of(&columns)))?;
-        self.aggregates.push(AggregateSet { asked, columns, compiled });
+        self.aggregates.push(AggregateSet { asked, filter, grouping, columns, compiled });
         Ok(self.aggregates.len() - 1)
+    }
+
+    /// To be called when all is asked for.
+    ///
+    /// # Errors
+    /// If an expression does not fit, which planning rules out.
+    pub fn finish(&mut self) -> Result<()> {
+        let clauses: Vec<Vec<Expr>> = self.filters.iter().map(|filter| vec![filter.clone()]).collect();
+        self.filter_matcher = Some(Matcher::new(&clauses, &self.columns)?);
+        Ok(())
     }
 }
 
 /// What is worked out of one batch.
 pub struct BatchInputs<'a> {
-    shared: &'a SharedInputs,
+    shared: &'a mut SharedInputs,
     batch: &'a Batch,
     columns: &'a BatchColumns,
     hasher: &'a SecretHasher,
     all: Vec<u32>,
-    keys: Vec<Option<Arc<KeyColumn>>>,
+    groups: Vec<Option<Arc<Groups>>>,
+    /// Whether each row passes each filter.
+    filters: Option<Vec<Vec<bool>>>,
     aggregates: Vec<Option<Arc<AggregateInput>>>,
-    payload: Option<Arc<Rows>>,
+    kept: Option<Arc<KeptRows>>,
 }
 
 impl<'a> BatchInputs<'a> {
     /// Nothing yet of this batch.
     #[must_use]
     pub fn new(
-        shared: &'a SharedInputs,
+        shared: &'a mut SharedInputs,
         batch: &'a Batch,
         columns: &'a BatchColumns,
         hasher: &'a SecretHasher,
     ) -> Self {
         let all = (0u32..).take(batch.rows.len()).collect();
-        let (keys, aggregates) = (vec![None; shared.keys.len()], vec![None; shared.aggregates.len()]);
-        Self { shared, batch, columns, hasher, all, keys, aggregates, payload: None }
+        let (groups, aggregates) = (vec![None; shared.groupings.len()], vec![None; shared.aggregates.len()]);
+        Self { shared, batch, columns, hasher, all, groups, filters: None, aggregates, kept: None }
     }
 
-    /// The keys of this number, for these rows at least.
-    pub fn keys(&mut self, number: usize, rows: &[u32]) -> Shared<KeyColumn> {
-        let mut kept = self.keys[number].take();
-        let shared = self.kept_or_made(&mut kept, rows, |rows| self.work_out_keys(number, rows));
-        self.keys[number] = kept;
-        shared
+    /// Whether something not worked out yet is to be worked out for these rows alone.
+    fn few(&self, rows: &[u32]) -> bool {
+        rows.len() * 2 < self.all.len()
+    }
+
+    /// The groups of this number, for these rows at least.
+    pub fn groups(&mut self, number: usize, rows: &[u32]) -> Shared<Groups> {
+        if self.groups[number].is_none() && self.few(rows) {
+            return Shared { values: Arc::new(self.groups_of(number, rows)), whole: false };
+        }
+        Shared { values: self.groups_of_all(number), whole: true }
+    }
+
+    fn groups_of(&self, number: usize, rows: &[u32]) -> Groups {
+        self.shared.groupings[number].group(self.batch, self.columns, self.hasher, rows)
+    }
+
+    fn groups_of_all(&mut self, number: usize) -> Arc<Groups> {
+        let groups = self.groups[number].take().unwrap_or_else(|| Arc::new(self.groups_of(number, &self.all)));
+        self.groups[number] = Some(Arc::clone(&groups));
+        groups
     }
 
     /// What the aggregate of this number looks at, for these rows at least.
     pub fn aggregate(&mut self, number: usize, rows: &[u32]) -> Shared<AggregateInput> {
-        let mut kept = self.aggregates[number].take();
-        let shared = self.kept_or_made(&mut kept, rows, |rows| self.work_out_aggregate(number, rows));
-        self.aggregates[number] = kept;
-        shared
+        if let Some(known) = &self.aggregates[number] {
+            return Shared { values: Arc::clone(known), whole: true };
+        }
+        if self.few(rows) {
+            return Shared { values: Arc::new(self.aggregate_of_few(number, rows)), whole: false };
+        }
+        let whole = Arc::new(self.aggregate_of_all(number));
+        self.aggregates[number] = Some(Arc::clone(&whole));
+        Shared { values: whole, whole: true }
     }
 
     /// What found rows need, for these rows at least.
-    pub fn payload(&mut self, rows: &[u32]) -> Shared<Rows> {
-        let mut kept = self.payload.take();
-        let shared = self.kept_or_made(&mut kept, rows, |rows| self.work_out_payload(rows));
-        self.payload = kept;
-        shared
-    }
-
-    /// What is `kept` of all rows; if nothing is, it is made and kept, or made for `rows` alone if these are few.
-    fn kept_or_made<T>(&self, kept: &mut Option<Arc<T>>, rows: &[u32], make: impl Fn(&[u32]) -> T) -> Shared<T> {
-        if kept.is_none() && rows.len() * 2 < self.all.len() {
-            return Shared { values: Arc::new(make(rows)), whole: false };
+    pub fn kept(&mut self, rows: &[u32]) -> Shared<KeptRows> {
+        let make = |rows: &[u32]| Arc::new(KeptRows::new(self.batch, self.columns, &self.shared.kept, rows));
+        if self.kept.is_none() && self.few(rows) {
+            return Shared { values: make(rows), whole: false };
         }
-        Shared { values: Arc::clone(kept.get_or_insert_with(|| Arc::new(make(&self.all)))), whole: true }
+        let whole = self.kept.clone().unwrap_or_else(|| make(&self.all));
+        self.kept = Some(Arc::clone(&whole));
+        Shared { values: whole, whole: true }
     }
 
-    fn work_out_payload(&self, rows: &[u32]) -> Rows {
-        let table = self.table(&self.shared.kept, rows);
-        self.shared.kept_rows.convert_columns(table.columns()).expect("the columns have the converter's types")
-    }
-
-    fn work_out_keys(&self, number: usize, rows: &[u32]) -> KeyColumn {
-        let set = &self.shared.keys[number];
-        let table = self.table(&set.columns, rows);
-        let arrays: Vec<ArrayRef> = set.compiled.iter().map(|key| key.evaluate(&table)).collect();
-        let rows = set.converter.convert_columns(&arrays).expect("the columns have the converter's types");
-        let hashes = rows.iter().map(|row| self.hasher.hash(row.data())).collect();
-        KeyColumn { rows, hashes }
-    }
-
-    fn work_out_aggregate(&self, number: usize, rows: &[u32]) -> AggregateInput {
+    fn aggregate_of_few(&self, number: usize, rows: &[u32]) -> AggregateInput {
         let set = &self.shared.aggregates[number];
-        set.compiled.input(&self.table(&set.columns, rows), self.hasher)
+        let filter = |table: &arrow::array::RecordBatch| set.compiled.filter(table);
+        match set.grouping {
+            Some(grouping) => {
+                let passes = set.filter.and_then(|_| filter(&self.table(&set.columns, rows)));
+                by_group(Arc::new(self.groups_of(grouping, rows)), passes)
+            }
+            None => {
+                let table = self.table(&set.columns, rows);
+                set.compiled.input(&table, filter(&table))
+            }
+        }
+    }
+
+    fn aggregate_of_all(&mut self, number: usize) -> AggregateInput {
+        let AggregateSet { filter, grouping, .. } = self.shared.aggregates[number];
+        let passes = filter.map(|filter| self.filter(filter));
+        if let Some(grouping) = grouping {
+            return by_group(self.groups_of_all(grouping), passes);
+        }
+        let set = &self.shared.aggregates[number];
+        let columns = if set.compiled.has_argument() { &*set.columns } else { &[] };
+        set.compiled.input(&self.table(columns, &self.all), passes)
+    }
+
+    /// Whether each row passes the filter of this number.
+    fn filter(&mut self, number: usize) -> Vec<bool> {
+        let Self { shared, filters, batch, columns, .. } = self;
+        let filters = filters.get_or_insert_with(|| {
+            let matcher = shared.filter_matcher.as_mut().expect("batches come when all is asked for");
+            let passing = matcher.select(batch, columns);
+            let marks = |rows: Vec<u32>| {
+                let mut marks = vec![false; batch.rows.len()];
+                rows.into_iter().for_each(|row| marks[row as usize] = true);
+                marks
+            };
+            passing.into_iter().map(marks).collect()
+        });
+        filters[number].clone()
     }
 
     fn table(&self, columns: &[ColumnRequest], rows: &[u32]) -> arrow::array::RecordBatch {
         let arrays = columns.iter().map(|request| self.columns.take(self.batch, request, rows)).collect();
         record_batch(&schema(schema_of(columns)), arrays, rows.len())
     }
+}
+
+/// What a distinct count looks at: the groups of its argument, of which NULL does not count.
+fn by_group(groups: Arc<Groups>, passes: Option<Vec<bool>>) -> AggregateInput {
+    let present = |row: usize| !groups.nulls[groups.of_row[row] as usize];
+    let counted = match passes {
+        Some(passes) => Some(passes.into_iter().enumerate().map(|(row, passes)| passes && present(row)).collect()),
+        None if groups.nulls.contains(&true) => Some((0..groups.of_row.len()).map(present).collect()),
+        None => None,
+    };
+    AggregateInput { counted, values: Values::Grouped(groups) }
 }

@@ -1,375 +1,380 @@
 //! The window operator: aggregates a key and window, final when the watermark reaches the window's end.
 //!
 //! A row is folded once, into a **pane** as long as the greatest length of which all windows are made: a tumbling window
-//! is one pane, a hopping one several, which are put together when the window is judged.
+//! is one pane, a hopping one several, which are put together when the window is judged. Detectors that differ only in
+//! what they find in the same windows share one operator; each of them is a member.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, TimestampMicrosecondArray};
-use arrow::datatypes::Field;
+use arrow::array::{ArrayRef, TimestampMicrosecondArray, UInt32Array};
 use arrow::row::RowConverter;
 use datafusion_common::Result;
-use datafusion_expr::Expr;
+use watchfire_record::Finding;
 use watchfire_record::limits::KEYS;
-use watchfire_record::{ColumnType, DetectorInfo, Finding, State, Value};
 
-use super::firing::Firing;
-use super::fold::Fold;
-use super::input::{OperatorBatch, row_converter};
-use super::keys::Keys;
-use super::post::{Early, Post};
-use super::records::{Ends, Partitions};
-use super::{OperatorStatistics, StatefulOperator};
-use crate::detector::Detector;
-use crate::expression::{Expression, schema, schema_of};
+use super::feed::{Fed, FedRow};
+use super::fold::{Fold, Total};
+use super::key_table::KeyTable;
+use super::panes::{Pane, Panes};
+use super::post::{Early, NamedValues};
+use super::records::Partitions;
+use super::window_members::{Member, key_types};
+use super::{OperatorStatistics, StatefulOperator, input::row_converter};
+use crate::detector::{Detector, StreamDetectors};
 use crate::plan::functions::{window_start, window_starts};
-use crate::plan::{Aggregate, Operator, WINDOW_COLUMN, key_column};
-use crate::value::{Subject, finding_id};
+use crate::plan::{AggregateKind, Operator};
 
-/// Tumbling or hopping windows of one detector in one shard.
+/// Tumbling or hopping windows of some detectors in one shard.
 pub struct Windows {
-    info: Arc<DetectorInfo>,
     /// The windows' length and from one start to the next, microseconds.
     size: i64,
     slide: i64,
     /// The panes' length, microseconds.
     pane: i64,
-    aggregates: Vec<Aggregate>,
-    post: Post,
+    members: Vec<Member>,
     key_rows: RowConverter,
     has_keys: bool,
-    keys: Keys<KeyState>,
+    panes: Panes,
     partitions: Partitions,
-    /// Which keys have something in a pane, by its start.
-    panes: BTreeMap<i64, Vec<u32>>,
+    /// The panes by their start.
+    by_start: BTreeMap<i64, Vec<u32>>,
     /// Starts of the windows that are not final.
     open: BTreeSet<i64>,
-    /// Key and start of panes that rows came to since early findings were last looked for.
-    touched: Vec<(u32, i64)>,
+    /// Panes that rows came to since early findings were last looked for.
+    touched: Vec<u32>,
     /// Windows that end before it are final.
     watermark: i64,
-    learn: i64,
-    /// Windows that start before it are no findings.
-    silent_until: i64,
     fires_early: bool,
-    firing: Firing,
     statistics: OperatorStatistics,
 }
 
-/// What is kept of a key.
+/// Keys in windows, each with its panes.
 #[derive(Debug, Default)]
-struct KeyState {
-    /// In order of their starts.
-    panes: VecDeque<Pane>,
-    fired: bool,
+struct Groups {
+    groups: Vec<Group>,
+    /// Numbers of panes, those of a group next to one another.
+    panes: Vec<u32>,
 }
 
-/// What is known of one key in one pane.
-#[derive(Debug)]
-struct Pane {
-    start: i64,
-    folds: Box<[Fold]>,
-    rows: u64,
-    ends: Ends,
-    caused_at: i64,
-    touched: bool,
-}
-
-/// One key in one window: the key's panes of these places.
+/// One key in one window.
 #[derive(Debug)]
 struct Group {
+    /// Where the window starts, microseconds.
     start: i64,
+    /// The key's number.
     key: u32,
+    /// Where its panes are in the list.
     panes: std::ops::Range<usize>,
-    /// The folds of all panes, if they are several.
-    merged: Option<Box<[Fold]>>,
+}
+
+impl Groups {
+    fn add(&mut self, start: i64, key: u32, panes: impl IntoIterator<Item = u32>) {
+        let first = self.panes.len();
+        self.panes.extend(panes);
+        if first < self.panes.len() {
+            self.groups.push(Group { start, key, panes: first..self.panes.len() });
+        }
+    }
+
+    fn panes(&self, group: usize) -> &[u32] {
+        &self.panes[self.groups[group].panes.clone()]
+    }
 }
 
 impl Windows {
-    /// The operator of a detector whose plan has a window.
+    /// The operator of detectors whose plans have the same window, keys, aggregates and WHERE.
     ///
     /// # Errors
     /// If an expression does not fit, which planning rules out.
-    pub fn new(detector: &Detector, fires_early: bool) -> Result<Self> {
-        let Operator::Window { size, slide, aggregates } = &detector.plan.operator else {
+    pub fn new(members: &[usize], stream: &StreamDetectors, fires_early: bool) -> Result<Self> {
+        let detectors: Vec<&Detector> = members.iter().map(|index| &stream.detectors[*index]).collect();
+        let first = &detectors[0].plan;
+        let Operator::Window { size, slide, aggregates } = &first.operator else {
             unreachable!("the caller looks at the operator");
         };
-        let columns = schema(schema_of(&detector.plan.row_columns));
-        let types = detector.plan.keys.iter().map(|(_, expr)| Ok(Expression::compile(expr, &columns)?.data_type()));
-        let types = types.collect::<Result<Vec<_>>>()?;
-        let window = Field::new(WINDOW_COLUMN, ColumnType::Time.arrow(), false);
-        let key = |(index, value_type): (usize, &_)| Field::new(key_column(index), Clone::clone(value_type), true);
-        let fields = std::iter::once(window).chain(types.iter().enumerate().map(key)).collect();
-        let names = detector.plan.keys.iter().map(|(name, _)| name.clone());
-        let keys: Vec<(String, Expr)> =
-            names.enumerate().map(|(index, name)| (name, crate::plan::own_column(key_column(index)))).collect();
-        let post = Post::new(&detector.plan, fields, &keys, aggregates)?;
+        let types = key_types(first)?;
+        let member = |detector: &&Detector| Member::new(detector, &types, aggregates, fires_early);
+        let members = detectors.iter().map(member).collect::<Result<Vec<_>>>()?;
         Ok(Self {
-            info: Arc::clone(&detector.info),
             size: *size,
             slide: *slide,
             pane: greatest_common_divisor(*size, *slide),
-            aggregates: aggregates.clone(),
-            fires_early: fires_early && post.early() == Early::Lasting,
-            post,
+            fires_early: members.iter().any(|member| member.fires_early),
+            members,
             has_keys: !types.is_empty(),
             key_rows: row_converter(types)?,
-            keys: Keys::default(),
+            panes: Panes::new(aggregates.clone()),
             partitions: Partitions::default(),
-            panes: BTreeMap::new(),
+            by_start: BTreeMap::new(),
             open: BTreeSet::new(),
             touched: Vec::new(),
             watermark: i64::MIN,
-            learn: detector.learn,
-            silent_until: i64::MIN,
-            firing: Firing::default(),
             statistics: OperatorStatistics::default(),
         })
     }
 
-    fn add(&mut self, batch: &OperatorBatch, row: u32, partitions: &[u32]) {
-        let time = batch.times[row as usize];
-        let start = window_start(time, self.pane);
-        // The latest window of a row is the last to close.
-        if window_start(time, self.slide).saturating_add(self.size) <= self.watermark {
-            self.statistics.too_late += 1;
-            return;
-        }
-        let (key, hash) = batch.key(row);
-        let key = self.keys.number(key, hash);
-        let state = self.keys.get_mut(key).expect("its number was just given");
-        let place = match state.panes.iter().rposition(|pane| pane.start <= start) {
-            Some(place) if state.panes[place].start == start => place,
-            before => {
-                let place = before.map_or(0, |place| place + 1);
-                state.panes.insert(place, Pane::new(start, &self.aggregates));
-                self.statistics.keys += 1;
-                self.panes.entry(start).or_insert_with(|| {
-                    let windows = window_starts(start, self.size, self.slide);
-                    self.open.extend(windows.filter(|start| start.saturating_add(self.size) > self.watermark));
-                    Vec::new()
-                });
-                self.panes.get_mut(&start).expect("it is there now").push(key);
-                place
+    /// The pane of each row. What follows goes through all rows once for each thing that is kept, so that the processor
+    /// can wait for several places in memory at once.
+    fn place(&mut self, fed: &Fed<'_>, keys: &mut KeyTable) -> Vec<(FedRow, u32)> {
+        let mut placed = Vec::with_capacity(fed.count());
+        let (mut start, mut end) = (i64::MAX, i64::MIN);
+        for row in fed.rows() {
+            let time = fed.time(row);
+            // The latest window of a row is the last to close.
+            if self.watermark > i64::MIN && window_start(time, self.slide).saturating_add(self.size) <= self.watermark {
+                self.statistics.too_late += 1;
+                continue;
             }
-        };
-        let pane = &mut state.panes[place];
-        pane.add(batch, row, &self.aggregates, partitions);
-        if self.fires_early && !pane.touched {
-            pane.touched = true;
-            self.touched.push((key, start));
+            if !(start..end).contains(&time) {
+                start = window_start(time, self.pane);
+                end = start.saturating_add(self.pane);
+            }
+            let key = if self.has_keys { keys.of_group(fed.group(row)) } else { keys.number(&[], 0) };
+            let number = self.panes.find_latest(key, start).unwrap_or_else(|| self.new_pane(key, start, keys));
+            placed.push((row, number));
         }
+        placed
     }
 
-    /// What a key has in the window of this start; `None` for nothing.
-    fn group(&self, key: u32, start: i64) -> Option<Group> {
-        let (_, state) = self.keys.get(key)?;
-        let from = state.panes.partition_point(|pane| pane.start < start);
-        let to = state.panes.partition_point(|pane| pane.start < start.saturating_add(self.size));
-        let merged = (to > from + 1).then(|| self.merged(state, from..to));
-        (from < to).then_some(Group { start, key, panes: from..to, merged })
-    }
-
-    fn merged(&self, state: &KeyState, places: std::ops::Range<usize>) -> Box<[Fold]> {
-        let mut folds: Box<[Fold]> = self.aggregates.iter().map(|a| Fold::new(&a.kind)).collect();
-        for pane in state.panes.range(places) {
-            for ((fold, other), aggregate) in folds.iter_mut().zip(&pane.folds).zip(&self.aggregates) {
-                fold.merge(&aggregate.kind, other);
+    fn fold(&mut self, fed: &Fed<'_>, placed: &[(FedRow, u32)]) {
+        for index in 0..self.panes.aggregates().len() {
+            let kind = self.panes.aggregates()[index].kind.clone();
+            for (row, number) in placed {
+                let (input, place) = fed.aggregate(index, *row);
+                self.panes.fold_mut(*number, index).add(&kind, input, place);
             }
         }
-        folds
     }
 
-    fn state(&self, group: &Group) -> (&[u8], &KeyState) {
-        self.keys.get(group.key).expect("a group is judged before its key is forgotten")
+    fn note(&mut self, fed: &Fed<'_>, placed: &[(FedRow, u32)]) {
+        let partitions = self.partitions.of(fed.records());
+        for (row, number) in placed {
+            let pane = self.panes.get_mut(*number);
+            pane.rows += 1;
+            pane.caused_at = pane.caused_at.max(fed.caused_at(*row));
+            pane.ends.add(fed.time(*row), || fed.record(*row, &partitions));
+            if self.fires_early && !pane.touched {
+                pane.touched = true;
+                self.touched.push(*number);
+            }
+        }
     }
 
-    fn folds<'a>(&'a self, group: &'a Group) -> &'a [Fold] {
-        group.merged.as_deref().unwrap_or_else(|| &self.state(group).1.panes[group.panes.start].folds)
+    fn new_pane(&mut self, key: u32, start: i64, keys: &mut KeyTable) -> u32 {
+        keys.hold(key);
+        let number = self.panes.make(key, start);
+        let (open, watermark, size, slide) = (&mut self.open, self.watermark, self.size, self.slide);
+        let alike = self.by_start.entry(start).or_insert_with(|| {
+            let windows = window_starts(start, size, slide);
+            open.extend(windows.filter(|start| start.saturating_add(size) > watermark));
+            Vec::new()
+        });
+        alike.push(number);
+        number
     }
 
-    /// The findings among these groups, each with its group's key.
-    fn findings(&self, groups: &[Group]) -> Vec<(u32, Finding)> {
-        if groups.is_empty() {
+    /// What keys have in the window of this start.
+    fn groups(&self, start: i64) -> Groups {
+        let mut groups = Groups::default();
+        let within = self.by_start.range(start..start.saturating_add(self.size));
+        let numbers = within.flat_map(|(_, numbers)| numbers.iter().copied());
+        let mut panes: Vec<(u32, u32)> = numbers.map(|number| (self.panes.get(number).key, number)).collect();
+        if self.size != self.pane {
+            panes.sort_by_key(|(key, _)| *key);
+        }
+        for alike in panes.chunk_by(|(key, _), (next, _)| key == next) {
+            groups.add(start, alike[0].0, alike.iter().map(|(_, number)| *number));
+        }
+        groups
+    }
+
+    /// What a key has in the window of this start.
+    fn panes_of(&self, key: u32, start: i64) -> Vec<u32> {
+        let starts = self.by_start.range(start..start.saturating_add(self.size)).map(|(start, _)| *start);
+        starts.filter_map(|start| self.panes.find(key, start)).collect()
+    }
+
+    fn total(&self, index: usize, panes: &[u32]) -> Total {
+        match panes {
+            [one] => self.panes.folds(*one)[index].total(),
+            _ => self.merged(index, panes).total(),
+        }
+    }
+
+    fn merged(&self, index: usize, panes: &[u32]) -> Fold {
+        let kind = &self.panes.aggregates()[index].kind;
+        let mut fold = Fold::new(kind);
+        panes.iter().for_each(|pane| fold.merge(kind, &self.panes.folds(*pane)[index]));
+        fold
+    }
+
+    /// What an aggregate comes to at most: values of two panes are taken to be different ones.
+    fn bound(&self, index: usize, panes: &[u32]) -> Total {
+        if self.panes.aggregates()[index].kind != AggregateKind::CountDistinct {
+            return self.total(index, panes);
+        }
+        let counts = panes.iter().map(|pane| match self.panes.folds(*pane)[index].total() {
+            Total::Count(count) => count,
+            _ => 0,
+        });
+        Total::Count(counts.sum())
+    }
+
+    /// The groups in which a member may find something. Where more values can only help, few groups need their sets of
+    /// values put together.
+    fn promising(&self, member: &Member, groups: &Groups) -> Vec<usize> {
+        let count = groups.groups.len();
+        let live: Vec<usize> = (0..count).filter(|group| groups.groups[*group].start >= member.silent_until).collect();
+        let costly = self.size != self.pane && self.distinct().next().is_some();
+        if !costly || member.post.early() != Early::Lasting || live.is_empty() {
+            return live;
+        }
+        let bounds = member.post.totals(live.len(), |index, row| self.bound(index, groups.panes(live[row])));
+        member.post.promising(&bounds, live.len()).into_iter().map(|row| live[row as usize]).collect()
+    }
+
+    /// The distinct counts among the aggregates.
+    fn distinct(&self) -> impl Iterator<Item = usize> {
+        let aggregates = self.panes.aggregates().iter().enumerate();
+        aggregates.filter(|(_, a)| a.kind == AggregateKind::CountDistinct).map(|(index, _)| index)
+    }
+
+    /// The findings of one member among these groups, each with its group's place.
+    fn findings(&self, member: &Member, groups: &Groups, keys: &KeyTable) -> Vec<(usize, Finding)> {
+        let live = self.promising(member, groups);
+        if live.is_empty() {
             return Vec::new();
         }
-        let totals = self.post.totals(groups.len(), |index, row| self.folds(&groups[row])[index].total());
-        let mut promising = self.post.promising(&totals, groups.len());
-        promising.retain(|row| groups[*row as usize].start >= self.silent_until);
+        let totals = member.post.totals(live.len(), |index, row| self.total(index, groups.panes(live[row])));
+        let promising = member.post.promising(&totals, live.len());
         if promising.is_empty() {
             return Vec::new();
         }
-        let groups: Vec<&Group> = promising.iter().map(|row| &groups[*row as usize]).collect();
-        let starts = TimestampMicrosecondArray::from_iter_values(groups.iter().map(|group| group.start));
+        let live: Vec<usize> = promising.iter().map(|row| live[*row as usize]).collect();
+        let starts = TimestampMicrosecondArray::from_iter_values(live.iter().map(|group| groups.groups[*group].start));
         let mut columns: Vec<ArrayRef> = vec![Arc::new(starts)];
-        columns.extend(self.key_arrays(&groups));
-        let batch = self.post.batch(columns, &totals, &promising);
-        let passing = self.post.passing(&batch);
-        let indices = arrow::array::UInt32Array::from(passing.clone());
+        columns.extend(self.key_arrays(live.iter().map(|group| keys.bytes(groups.groups[*group].key))));
+        let batch = member.post.batch(columns, &totals, &promising);
+        let passing = member.post.passing(&batch);
+        let indices = UInt32Array::from(passing.clone());
         let batch = arrow::compute::take_record_batch(&batch, &indices).expect("the rows are the batch's");
-        let rows = self.post.found(&batch);
+        let rows = member.post.found(&batch);
         let finding = |(index, (row, keys)): (&u32, _)| {
-            let group = groups[*index as usize];
-            (group.key, self.finding(group, row, keys))
+            let group = live[*index as usize];
+            (group, self.finding(member, groups, group, row, keys))
         };
         passing.iter().zip(rows).map(finding).collect()
     }
 
-    fn key_arrays(&self, groups: &[&Group]) -> Vec<ArrayRef> {
+    fn finding(&self, member: &Member, groups: &Groups, group: usize, row: NamedValues, keys: NamedValues) -> Finding {
+        let numbers = groups.panes(group);
+        let panes: Vec<&Pane> = numbers.iter().map(|pane| self.panes.get(*pane)).collect();
+        let complete = self.statistics.evicted == 0 && !self.distinct().any(|i| self.merged(i, numbers).saturated());
+        let finding = member.finding(groups.groups[group].start, self.size, &panes, &self.partitions, row, keys);
+        Finding { complete, ..finding }
+    }
+
+    fn key_arrays<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> Vec<ArrayRef> {
         if !self.has_keys {
             return Vec::new();
         }
         let parser = self.key_rows.parser();
-        let rows = groups.iter().map(|group| parser.parse(self.state(group).0));
+        let rows = keys.map(|key| parser.parse(key));
         self.key_rows.convert_rows(rows).expect("the bytes were made by a converter of the same types")
     }
 
-    fn finding(&self, group: &Group, row: Vec<(Arc<str>, Value)>, keys: Vec<(Arc<str>, Value)>) -> Finding {
-        let key_values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).collect();
-        let panes = || self.state(group).1.panes.range(group.panes.clone());
-        let mut ends = Ends::default();
-        panes().for_each(|pane| ends.merge(&pane.ends));
-        let (first_event_time, last_event_time) = ends.times();
-        let saturated = self.folds(group).iter().any(Fold::saturated);
-        Finding {
-            finding_id: finding_id(&self.info.name, "window", self.size, &key_values, Subject::Window(group.start)),
-            revision: 0,
-            state: State::Final,
-            detector: Arc::clone(&self.info),
-            window: Some(group.start),
-            window_end: Some(group.start.saturating_add(self.size)),
-            keys,
-            row,
-            first_event_time,
-            last_event_time,
-            evidence: ends.records().map(|record| self.partitions.evidence(record)).collect(),
-            complete: self.statistics.evicted == 0 && !saturated,
-            caused_at: panes().map(|pane| pane.caused_at).max().unwrap_or(0),
-        }
-    }
-
     /// Lets go the panes that are in no window any more.
-    fn forget_before(&mut self, start: i64) {
-        while let Some(entry) = self.panes.first_entry().filter(|entry| *entry.key() < start) {
-            let (pane, keys) = entry.remove_entry();
-            for key in keys {
-                let Some(state) = self.keys.get_mut(key) else { continue };
-                let before = state.panes.len();
-                state.panes.retain(|kept| kept.start != pane);
-                self.statistics.keys -= (before - state.panes.len()) as u64;
-                if state.panes.is_empty() {
-                    self.keys.remove(key);
-                }
+    fn forget_before(&mut self, start: i64, keys: &mut KeyTable) {
+        while let Some(entry) = self.by_start.first_entry().filter(|entry| *entry.key() < start) {
+            for number in entry.remove() {
+                keys.release(self.panes.remove(number));
             }
         }
     }
 
     /// Throws out keys until a tenth of the panes is free: those of least count that never fired first.
-    fn evict(&mut self) {
-        let rows = |state: &KeyState| state.panes.iter().map(|pane| pane.rows).sum::<u64>();
-        let mut keys: Vec<(bool, u64, u32)> =
-            self.keys.iter().map(|(key, state)| (state.fired, rows(state), key)).collect();
-        keys.sort_unstable();
-        let enough = (KEYS - KEYS / 10) as u64;
-        for (_, _, key) in keys {
-            if self.statistics.keys <= enough {
+    fn evict(&mut self, keys: &mut KeyTable) {
+        let mut of_key: HashMap<u32, (bool, u64, usize)> = HashMap::new();
+        for (_, pane) in self.panes.iter() {
+            let (fired, rows, panes) = of_key.entry(pane.key).or_default();
+            (*fired, *rows, *panes) = (*fired || pane.fired, *rows + pane.rows, *panes + 1);
+        }
+        let mut order: Vec<_> =
+            of_key.into_iter().map(|(key, (fired, rows, panes))| (fired, rows, key, panes)).collect();
+        order.sort_unstable();
+        let mut surplus = self.panes.count().saturating_sub(KEYS - KEYS / 10);
+        let mut gone = HashSet::new();
+        for (_, _, key, panes) in order {
+            if surplus == 0 {
                 break;
             }
-            let panes = self.keys.get(key).map_or(0, |(_, state)| state.panes.len()) as u64;
-            self.keys.remove(key);
-            self.statistics.keys -= panes;
-            self.statistics.evicted += 1;
+            surplus = surplus.saturating_sub(panes);
+            gone.insert(key);
         }
-        // A number may be given to another key, which has no part in these panes yet.
-        let Self { panes, keys, .. } = self;
-        let has = |key: u32, start: i64| {
-            keys.get(key).is_some_and(|(_, state)| state.panes.iter().any(|pane| pane.start == start))
-        };
-        panes.iter_mut().for_each(|(start, numbers)| numbers.retain(|key| has(*key, *start)));
-        self.touched.retain(|(key, start)| has(*key, *start));
+        self.statistics.evicted += gone.len() as u64;
+        let numbers: HashSet<u32> =
+            self.panes.iter().filter(|(_, pane)| gone.contains(&pane.key)).map(|(number, _)| number).collect();
+        self.by_start.values_mut().for_each(|alike| alike.retain(|number| !numbers.contains(number)));
+        self.touched.retain(|number| !numbers.contains(number));
+        numbers.into_iter().for_each(|number| keys.release(self.panes.remove(number)));
     }
 }
 
 impl StatefulOperator for Windows {
-    fn feed(&mut self, batch: &OperatorBatch, rows: &[u32]) {
-        let partitions = self.partitions.of(&batch.records);
-        for row in rows {
-            self.add(batch, *row, &partitions);
-        }
-        self.statistics.rows += rows.len() as u64;
-        if self.statistics.keys > KEYS as u64 {
-            self.evict();
+    fn feed(&mut self, fed: &Fed<'_>, keys: &mut KeyTable) {
+        let placed = self.place(fed, keys);
+        self.fold(fed, &placed);
+        self.note(fed, &placed);
+        self.statistics.rows += fed.count() as u64;
+        if self.panes.count() > KEYS {
+            self.evict(keys);
         }
     }
 
     fn begin(&mut self, earliest: i64) {
-        if self.learn > 0 {
-            self.silent_until = earliest.saturating_add(self.learn);
-        }
+        self.members.iter_mut().for_each(|member| member.begin(earliest));
     }
 
-    fn fire_early(&mut self, now: i64, found: &mut Vec<Finding>) {
-        let touched = std::mem::take(&mut self.touched);
+    fn fire_early(&mut self, now: i64, keys: &mut KeyTable, found: &mut Vec<Finding>) {
         let mut windows = BTreeSet::new();
-        for (key, start) in touched {
-            let pane = self.keys.get_mut(key).and_then(|state| state.panes.iter_mut().find(|pane| pane.start == start));
-            if let Some(pane) = pane {
-                pane.touched = false;
-                windows.extend(window_starts(start, self.size, self.slide).map(|window| (window, key)));
-            }
+        for number in std::mem::take(&mut self.touched) {
+            let pane = self.panes.get_mut(number);
+            pane.touched = false;
+            let (start, key) = (pane.start, pane.key);
+            windows.extend(window_starts(start, self.size, self.slide).map(|window| (window, key)));
         }
         let open = windows.into_iter().filter(|(start, _)| start.saturating_add(self.size) > self.watermark);
-        let groups: Vec<Group> = open.filter_map(|(start, key)| self.group(key, start)).collect();
-        for (key, finding) in self.findings(&groups) {
-            self.firing.holds(finding, now, found);
-            if let Some(state) = self.keys.get_mut(key) {
-                state.fired = true;
+        let mut groups = Groups::default();
+        open.for_each(|(start, key)| groups.add(start, key, self.panes_of(key, start)));
+        for index in 0..self.members.len() {
+            if !self.members[index].fires_early {
+                continue;
+            }
+            for (group, finding) in self.findings(&self.members[index], &groups, keys) {
+                self.members[index].firing.holds(finding, now, found);
+                groups.panes(group).iter().for_each(|pane| self.panes.get_mut(*pane).fired = true);
             }
         }
     }
 
-    fn advance(&mut self, watermark: i64, found: &mut Vec<Finding>) {
+    fn advance(&mut self, watermark: i64, keys: &mut KeyTable, found: &mut Vec<Finding>) {
         self.watermark = self.watermark.max(watermark);
         while let Some(start) = self.open.first().copied().filter(|s| s.saturating_add(self.size) <= watermark) {
             self.open.pop_first();
-            let within = self.panes.range(start..start.saturating_add(self.size));
-            let mut keys: Vec<u32> = within.flat_map(|(_, keys)| keys.iter().copied()).collect();
-            if self.size != self.slide {
-                keys.sort_unstable();
-                keys.dedup();
-            }
-            let groups: Vec<Group> = keys.into_iter().filter_map(|key| self.group(key, start)).collect();
-            for (_, finding) in self.findings(&groups) {
-                self.firing.becomes_final(finding, found);
+            let groups = self.groups(start);
+            for index in 0..self.members.len() {
+                for (_, finding) in self.findings(&self.members[index], &groups, keys) {
+                    self.members[index].firing.becomes_final(finding, found);
+                }
             }
             // Windows without a pane may lie between: the next one that is open says what is needed yet.
-            self.forget_before(self.open.first().copied().unwrap_or(start.saturating_add(self.size)));
+            self.forget_before(self.open.first().copied().unwrap_or(start.saturating_add(self.size)), keys);
         }
     }
 
     fn statistics(&self) -> OperatorStatistics {
-        self.statistics
-    }
-}
-
-impl Pane {
-    fn new(start: i64, aggregates: &[Aggregate]) -> Self {
-        let folds = aggregates.iter().map(|aggregate| Fold::new(&aggregate.kind)).collect();
-        Self { start, folds, rows: 0, ends: Ends::default(), caused_at: 0, touched: false }
-    }
-
-    fn add(&mut self, batch: &OperatorBatch, row: u32, aggregates: &[Aggregate], partitions: &[u32]) {
-        for (index, (fold, aggregate)) in self.folds.iter_mut().zip(aggregates).enumerate() {
-            let (input, place) = batch.aggregate(index, row);
-            fold.add(&aggregate.kind, input, place);
-        }
-        let time = batch.times[row as usize];
-        self.rows += 1;
-        self.caused_at = self.caused_at.max(batch.caused[row as usize]);
-        if self.ends.wants(time) {
-            self.ends.add(batch.records.get(batch.rows[row as usize], time, partitions));
-        }
+        OperatorStatistics { keys: self.panes.count() as u64, ..self.statistics }
     }
 }
 

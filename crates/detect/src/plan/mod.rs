@@ -46,7 +46,7 @@ const WINDOW_END: &str = "window_end";
 pub const WINDOW_COLUMN: &str = "__window";
 
 /// What kind of value an aggregate is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AggregateKind {
     /// `count(*)`, or `count(x)`: rows, or rows in which the argument is not NULL.
     Count,
@@ -75,7 +75,7 @@ impl AggregateKind {
 }
 
 /// One aggregate of a range or window.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Aggregate {
     /// What is computed.
     pub kind: AggregateKind,
@@ -91,7 +91,7 @@ pub struct Aggregate {
 }
 
 /// What the rows that pass the WHERE go through.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Operator {
     /// Each is a finding.
     Match,

@@ -1,0 +1,166 @@
+//! What the operators with state of one stream are fed of one batch.
+//!
+//! Operators that want the same rows by the same keys share one list of rows; groups, what aggregates look at, and kept
+//! columns are worked out once a batch.
+
+use std::sync::Arc;
+
+use arrow::row::RowConverter;
+
+use super::groups::Groups;
+use super::input::AggregateInput;
+use super::kept::KeptRows;
+use super::records::{Record, Records};
+use super::shared::Shared;
+
+/// A batch's rows on their way to operators with state.
+#[derive(Debug)]
+pub struct StreamBatch {
+    /// Times, ids and places of all rows.
+    pub records: Arc<Records>,
+    /// One an operator that wants some of the rows, in the order of the stream's operators.
+    pub feeds: Vec<Feed>,
+}
+
+/// The rows that one operator is fed.
+#[derive(Debug)]
+pub struct Feed {
+    /// Index of the operator among its stream's.
+    pub operator: usize,
+    /// Which rows.
+    pub rows: Arc<FedRows>,
+    /// One an aggregate.
+    pub aggregates: Vec<Shared<AggregateInput>>,
+    /// What a found row needs; for ranges only.
+    pub kept: Option<Shared<KeptRows>>,
+}
+
+/// Rows that passed a WHERE, by their keys.
+#[derive(Debug)]
+pub struct FedRows {
+    /// Rows of the batch, ascending.
+    pub rows: Arc<Vec<u32>>,
+    /// For each shard, which of `rows` are its own: indices, ascending.
+    pub by_shard: Vec<Vec<u32>>,
+    /// Their keys; `None` for operators without.
+    pub groups: Option<Shared<Groups>>,
+}
+
+/// One operator's share of a batch in one shard.
+#[derive(Debug, Clone, Copy)]
+pub struct Fed<'a> {
+    batch: &'a StreamBatch,
+    feed: &'a Feed,
+    shard: usize,
+}
+
+/// One row of a [`Fed`].
+#[derive(Debug, Clone, Copy)]
+pub struct FedRow {
+    /// Its place among the rows that passed the WHERE.
+    pub index: u32,
+    /// Its place in the batch.
+    row: u32,
+}
+
+impl FedRow {
+    fn place<T>(self, shared: &Shared<T>) -> u32 {
+        if shared.whole { self.row } else { self.index }
+    }
+}
+
+impl<'a> Fed<'a> {
+    /// The share of this shard.
+    #[must_use]
+    pub fn new(batch: &'a StreamBatch, feed: &'a Feed, shard: usize) -> Self {
+        Self { batch, feed, shard }
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.feed.rows.by_shard[self.shard].len()
+    }
+
+    /// The rows, in the order of intake.
+    pub fn rows(&self) -> impl Iterator<Item = FedRow> + use<'a> {
+        let rows = &self.feed.rows;
+        rows.by_shard[self.shard].iter().map(|index| FedRow { index: *index, row: rows.rows[*index as usize] })
+    }
+
+    /// The groups of keys; `None` for an operator without keys.
+    #[must_use]
+    pub fn groups(&self) -> Option<&'a Arc<Groups>> {
+        self.feed.rows.groups.as_ref().map(|shared| &shared.values)
+    }
+
+    /// The group of a row's keys; 0 for an operator without keys.
+    #[must_use]
+    pub fn group(&self, row: FedRow) -> u32 {
+        self.feed.rows.groups.as_ref().map_or(0, |shared| shared.values.of_row[row.place(shared) as usize])
+    }
+
+    /// A row's keys as comparable bytes, and their hash; empty for an operator without keys.
+    #[must_use]
+    pub fn key(&self, row: FedRow) -> (&'a [u8], u128) {
+        let Some(groups) = self.groups() else { return (&[], 0) };
+        let group = self.group(row) as usize;
+        (groups.values.row(group).data(), groups.hashes[group])
+    }
+
+    /// A row's event time, microseconds.
+    #[must_use]
+    pub fn time(&self, row: FedRow) -> i64 {
+        self.batch.records.times[row.row as usize]
+    }
+
+    /// The broker's timestamp of a row, microseconds.
+    #[must_use]
+    pub fn caused_at(&self, row: FedRow) -> i64 {
+        self.batch.records.caused[row.row as usize]
+    }
+
+    /// What the aggregate of an index looks at, and where the row is in it.
+    #[must_use]
+    pub fn aggregate(&self, index: usize, row: FedRow) -> (&'a AggregateInput, u32) {
+        let shared = &self.feed.aggregates[index];
+        (&shared.values, row.place(shared))
+    }
+
+    /// What all aggregates look at.
+    #[must_use]
+    pub fn aggregates(&self) -> &'a [Shared<AggregateInput>] {
+        &self.feed.aggregates
+    }
+
+    /// The columns that found rows need; for ranges only.
+    #[must_use]
+    pub fn kept(&self) -> Option<&'a Shared<KeptRows>> {
+        self.feed.kept.as_ref()
+    }
+
+    /// A row's columns as comparable bytes, as far as found rows need them; for ranges only.
+    #[must_use]
+    pub fn kept_bytes(&self, row: FedRow, converter: &RowConverter) -> Box<[u8]> {
+        let kept = self.kept().map(|kept| kept.values.bytes(row.place(kept), converter));
+        kept.unwrap_or_default()
+    }
+
+    /// The rows of the batch that passed the WHERE, for all shards.
+    #[must_use]
+    pub fn wanted(&self) -> Arc<Vec<u32>> {
+        Arc::clone(&self.feed.rows.rows)
+    }
+
+    /// Times, ids and places of the batch's rows.
+    #[must_use]
+    pub fn records(&self) -> &'a Arc<Records> {
+        &self.batch.records
+    }
+
+    /// A row as evidence; `partitions` are the operator's numbers of the batch's partitions.
+    #[must_use]
+    pub fn record(&self, row: FedRow, partitions: &[u32]) -> Record {
+        self.batch.records.get(row.row, partitions)
+    }
+}

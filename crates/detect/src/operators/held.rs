@@ -1,0 +1,130 @@
+//! What ranges hold of batches until the rows that they took of them are final.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::feed::Fed;
+use super::input::AggregateInput;
+use super::kept::KeptRows;
+use super::records::{Record, Records};
+use super::shared::Shared;
+
+/// What is held of one batch.
+#[derive(Debug)]
+pub struct HeldFeed {
+    rows: Arc<Vec<u32>>,
+    records: Arc<Records>,
+    aggregates: Vec<Shared<AggregateInput>>,
+    kept: Option<Shared<KeptRows>>,
+    /// The operator's numbers of the batch's partitions.
+    partitions: Arc<[u32]>,
+    /// The first of its rows that go by this number.
+    first: u32,
+}
+
+impl HeldFeed {
+    fn row(&self, index: u32) -> u32 {
+        self.rows[(self.first + index) as usize]
+    }
+
+    fn place<T>(&self, shared: &Shared<T>, index: u32) -> u32 {
+        if shared.whole { self.row(index) } else { self.first + index }
+    }
+
+    /// What the aggregate of a number looks at, and where the row of this index is in it.
+    #[must_use]
+    pub fn aggregate(&self, number: usize, index: u32) -> (&AggregateInput, u32) {
+        let shared = &self.aggregates[number];
+        (&shared.values, self.place(shared, index))
+    }
+
+    /// The columns of the row of this index.
+    ///
+    /// # Panics
+    /// If the operator does not keep columns.
+    #[must_use]
+    pub fn kept(&self, index: u32) -> (&KeptRows, u32) {
+        let kept = self.kept.as_ref().expect("a range keeps columns");
+        (&kept.values, self.place(kept, index))
+    }
+
+    /// The row of this index as evidence.
+    #[must_use]
+    pub fn record(&self, index: u32) -> Record {
+        self.records.get(self.row(index), &self.partitions)
+    }
+
+    /// The broker's timestamp of the row of this index, microseconds.
+    #[must_use]
+    pub fn caused_at(&self, index: u32) -> i64 {
+        self.records.caused[self.row(index) as usize]
+    }
+}
+
+/// The batches that an operator holds, by number. Numbers go around after 2^32 batches, of which far fewer are held.
+#[derive(Debug, Default)]
+pub struct HeldFeeds {
+    first: u32,
+    feeds: VecDeque<(Option<HeldFeed>, u32)>,
+}
+
+impl HeldFeeds {
+    /// Takes in a batch, of which no row is held yet; the number of its rows from `first` on.
+    pub fn begin(&mut self, fed: &Fed<'_>, partitions: &Arc<[u32]>, first: u32) -> u32 {
+        let held = HeldFeed {
+            rows: fed.wanted(),
+            records: Arc::clone(fed.records()),
+            aggregates: fed.aggregates().to_vec(),
+            kept: fed.kept().cloned(),
+            partitions: Arc::clone(partitions),
+            first,
+        };
+        self.feeds.push_back((Some(held), 0));
+        let last = u32::try_from(self.feeds.len() - 1).expect("far fewer than 2^32 batches are held");
+        self.first.wrapping_add(last)
+    }
+
+    fn place(&self, number: u32) -> usize {
+        number.wrapping_sub(self.first) as usize
+    }
+
+    /// What is held of a batch.
+    ///
+    /// # Panics
+    /// If none of its rows is held.
+    #[must_use]
+    pub fn get(&self, number: u32) -> &HeldFeed {
+        self.feeds[self.place(number)].0.as_ref().expect("a row of it is held")
+    }
+
+    /// One more of its rows is held.
+    pub fn hold(&mut self, number: u32) {
+        let place = self.place(number);
+        self.feeds[place].1 += 1;
+    }
+
+    /// One of its rows is no longer held.
+    pub fn release(&mut self, number: u32) {
+        let place = self.place(number);
+        let (held, rows) = &mut self.feeds[place];
+        *rows -= 1;
+        if *rows == 0 {
+            *held = None;
+            self.forget();
+        }
+    }
+
+    /// Lets go of batches at the front of which nothing is held.
+    pub fn forget(&mut self) {
+        while self.feeds.front().is_some_and(|(_, rows)| *rows == 0) {
+            self.feeds.pop_front();
+            self.first = self.first.wrapping_add(1);
+        }
+    }
+
+    /// How many batches are held.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.feeds.len()
+    }
+}

@@ -1,0 +1,151 @@
+//! The keys that operators of one stream and shard have in common: each kept once, under a small number, for as long as
+//! an operator holds it.
+//!
+//! Keys are found by hashes of 128 bits that are made under a secret of the process: equal hashes are taken for equal
+//! keys, and nobody can choose keys that collide.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use super::groups::Groups;
+
+/// The number of no key.
+pub const NO_KEY: u32 = u32::MAX;
+
+/// Keys by number.
+#[derive(Debug, Default)]
+pub struct KeyTable {
+    table: HashTable<(u128, u32)>,
+    keys: Vec<Key>,
+    free: Vec<u32>,
+    /// Keys that may be held by nobody.
+    idle: Vec<u32>,
+    /// The groups of the batches at hand, each with the numbers of its keys as far as they are known.
+    at_hand: Vec<(Arc<Groups>, Vec<u32>)>,
+    /// Where they are, by their address, which is theirs alone as long as they are at hand.
+    places: HashMap<usize, usize, ahash::RandomState>,
+    /// Which of them are asked for.
+    current: usize,
+}
+
+#[derive(Debug)]
+struct Key {
+    bytes: Box<[u8]>,
+    hash: u128,
+    holders: u32,
+}
+
+/// The part of a hash by which the table is ordered.
+#[expect(clippy::cast_possible_truncation, reason = "any 64 bits of it will do")]
+fn short(hash: u128) -> u64 {
+    hash as u64
+}
+
+impl KeyTable {
+    /// The groups whose numbers are asked for next.
+    pub fn turn_to(&mut self, groups: &Arc<Groups>) {
+        self.current = *self.places.entry(Arc::as_ptr(groups).addr()).or_insert_with(|| {
+            self.at_hand.push((Arc::clone(groups), vec![NO_KEY; groups.hashes.len()]));
+            self.at_hand.len() - 1
+        });
+    }
+
+    /// The batches at hand are done with: keys that nobody holds are forgotten, and their numbers given to others.
+    pub fn turn_away(&mut self) {
+        self.at_hand.clear();
+        self.places.clear();
+        for number in std::mem::take(&mut self.idle) {
+            let Key { hash, holders, .. } = self.keys[number as usize];
+            if holders == 0
+                && let Ok(entry) = self.table.find_entry(short(hash), |(_, other)| *other == number)
+            {
+                entry.remove();
+                self.keys[number as usize].bytes = Box::default();
+                self.free.push(number);
+            }
+        }
+    }
+
+    /// The number of a group's key, which stays its own until [`Self::turn_away`], or for as long as it is held.
+    ///
+    /// # Panics
+    /// If no groups were turned to.
+    pub fn of_group(&mut self, group: u32) -> u32 {
+        let (groups, numbers) = &self.at_hand[self.current];
+        let known = numbers[group as usize];
+        if known != NO_KEY {
+            return known;
+        }
+        let groups = Arc::clone(groups);
+        let number = self.number(groups.values.row(group as usize).data(), groups.hashes[group as usize]);
+        self.at_hand[self.current].1[group as usize] = number;
+        number
+    }
+
+    /// The number of a key with this hash, as [`Self::of_group`].
+    pub fn number(&mut self, key: &[u8], hash: u128) -> u32 {
+        if let Some((_, number)) = self.table.find(short(hash), |(other, _)| *other == hash) {
+            return *number;
+        }
+        let key = Key { bytes: key.into(), hash, holders: 0 };
+        let number = if let Some(number) = self.free.pop() {
+            self.keys[number as usize] = key;
+            number
+        } else {
+            self.keys.push(key);
+            u32::try_from(self.keys.len() - 1).expect("keys are limited to fewer than 2^32")
+        };
+        self.table.insert_unique(short(hash), (hash, number), |(hash, _)| short(*hash));
+        self.idle.push(number);
+        number
+    }
+
+    /// A key's comparable bytes.
+    #[must_use]
+    pub fn bytes(&self, number: u32) -> &[u8] {
+        &self.keys[number as usize].bytes
+    }
+
+    /// One more needs this key.
+    pub fn hold(&mut self, number: u32) {
+        self.keys[number as usize].holders += 1;
+    }
+
+    /// One of those who held this key needs it no more.
+    pub fn release(&mut self, number: u32) {
+        let key = &mut self.keys[number as usize];
+        key.holders -= 1;
+        if key.holders == 0 {
+            self.idle.push(number);
+        }
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.table.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_lives_as_long_as_it_is_held() {
+        let mut keys = KeyTable::default();
+        let (a, b) = (keys.number(b"a", 1), keys.number(b"b", 2));
+        keys.hold(a);
+        keys.hold(a);
+        keys.hold(b);
+        keys.release(a);
+        keys.turn_away();
+        assert_eq!((keys.number(b"a", 1), keys.bytes(a), keys.count()), (a, &b"a"[..], 2));
+        keys.release(a);
+        keys.turn_away();
+        assert_eq!(keys.count(), 1);
+        assert_eq!((keys.number(b"c", 3), keys.bytes(a), keys.bytes(b)), (a, &b"c"[..], &b"b"[..]));
+    }
+}

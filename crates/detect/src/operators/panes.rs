@@ -1,0 +1,184 @@
+//! What the window operator keeps: for each key and pane its aggregates, in few large pieces of memory.
+
+use hashbrown::HashTable;
+
+use super::fold::Fold;
+use super::records::Ends;
+use crate::plan::Aggregate;
+
+/// All panes of one operator, by number.
+#[derive(Debug)]
+pub struct Panes {
+    table: HashTable<Place>,
+    panes: Vec<Pane>,
+    /// As many a pane as there are aggregates.
+    folds: Vec<Fold>,
+    aggregates: Vec<Aggregate>,
+    free: Vec<u32>,
+    /// By key, the start and number of the pane that was asked for last: most rows follow others of their key. As long
+    /// as keys are few for the panes; else it is empty.
+    latest: Vec<(i64, u32)>,
+}
+
+/// The number of no pane.
+const NO_PANE: u32 = u32::MAX;
+/// Entries of `latest` that may be there for one pane.
+const KEYS_A_PANE: usize = 8;
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    start: i64,
+    key: u32,
+    number: u32,
+}
+
+/// What is known of one key in one pane, besides its aggregates.
+#[derive(Debug, Default)]
+pub struct Pane {
+    /// Where it starts, microseconds.
+    pub start: i64,
+    /// Its key's number.
+    pub key: u32,
+    /// How many rows it has; at least 1 in a pane that is in use.
+    pub rows: u64,
+    /// The greatest of its rows' broker timestamps, microseconds.
+    pub caused_at: i64,
+    /// Its first and last records.
+    pub ends: Ends,
+    /// Whether rows came to it since early findings were last looked for.
+    pub touched: bool,
+    /// Whether a window that it is in has fired.
+    pub fired: bool,
+}
+
+/// Spreads what nobody outside chooses freely, keys' numbers and times, over all bits.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "any bits will do")]
+fn spread(key: u32, start: i64) -> u64 {
+    let wide =
+        u128::from(start as u64 ^ u64::from(key).rotate_left(40) ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
+    wide as u64 ^ (wide >> 64) as u64
+}
+
+impl Panes {
+    /// None yet, for these aggregates.
+    #[must_use]
+    pub fn new(aggregates: Vec<Aggregate>) -> Self {
+        Self {
+            table: HashTable::new(),
+            panes: Vec::new(),
+            folds: Vec::new(),
+            aggregates,
+            free: Vec::new(),
+            latest: Vec::new(),
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.table.len()
+    }
+
+    /// The aggregates that are kept.
+    #[must_use]
+    pub fn aggregates(&self) -> &[Aggregate] {
+        &self.aggregates
+    }
+
+    /// The number of a key's pane with this start, if it has one.
+    #[must_use]
+    pub fn find(&self, key: u32, start: i64) -> Option<u32> {
+        let found = self.table.find(spread(key, start), |place| place.key == key && place.start == start);
+        found.map(|place| place.number)
+    }
+
+    /// The same for a pane that is likely to be asked for again, before another one of the key.
+    #[must_use]
+    pub fn find_latest(&mut self, key: u32, start: i64) -> Option<u32> {
+        if let Some((latest, number)) = self.latest.get(key as usize)
+            && *latest == start
+            && *number != NO_PANE
+        {
+            return Some(*number);
+        }
+        let number = self.find(key, start)?;
+        self.remember(key, start, number);
+        Some(number)
+    }
+
+    fn remember(&mut self, key: u32, start: i64, number: u32) {
+        let key = key as usize;
+        if key >= self.latest.len() {
+            if key > 1024 + KEYS_A_PANE * self.panes.len() {
+                return;
+            }
+            self.latest.resize(key + 1, (0, NO_PANE));
+        }
+        self.latest[key] = (start, number);
+    }
+
+    /// Makes a pane that was not found; its number.
+    pub fn make(&mut self, key: u32, start: i64) -> u32 {
+        let pane = Pane { start, key, caused_at: i64::MIN, ..Pane::default() };
+        let folds = self.aggregates.iter().map(|aggregate| Fold::new(&aggregate.kind));
+        let number = if let Some(number) = self.free.pop() {
+            let first = number as usize * self.aggregates.len();
+            folds.enumerate().for_each(|(index, fold)| self.folds[first + index] = fold);
+            self.panes[number as usize] = pane;
+            number
+        } else {
+            self.panes.push(pane);
+            self.folds.extend(folds);
+            u32::try_from(self.panes.len() - 1).expect("panes are limited to fewer than 2^32")
+        };
+        let place = Place { start, key, number };
+        self.table.insert_unique(spread(key, start), place, |place| spread(place.key, place.start));
+        self.remember(key, start, number);
+        number
+    }
+
+    /// Forgets a pane; its number may be given to another. Its key.
+    pub fn remove(&mut self, number: u32) -> u32 {
+        let Pane { key, start, .. } = std::mem::take(&mut self.panes[number as usize]);
+        if let Ok(entry) = self.table.find_entry(spread(key, start), |place| place.number == number) {
+            entry.remove();
+        }
+        let first = number as usize * self.aggregates.len();
+        for (fold, aggregate) in self.folds[first..].iter_mut().zip(&self.aggregates) {
+            *fold = Fold::new(&aggregate.kind);
+        }
+        if let Some(latest) = self.latest.get_mut(key as usize).filter(|(_, latest)| *latest == number) {
+            *latest = (0, NO_PANE);
+        }
+        self.free.push(number);
+        key
+    }
+
+    /// A pane.
+    #[must_use]
+    pub fn get(&self, number: u32) -> &Pane {
+        &self.panes[number as usize]
+    }
+
+    /// A pane.
+    pub fn get_mut(&mut self, number: u32) -> &mut Pane {
+        &mut self.panes[number as usize]
+    }
+
+    /// A pane's aggregates.
+    #[must_use]
+    pub fn folds(&self, number: u32) -> &[Fold] {
+        let width = self.aggregates.len();
+        &self.folds[number as usize * width..][..width]
+    }
+
+    /// A pane's aggregate of an index.
+    pub fn fold_mut(&mut self, number: u32, index: usize) -> &mut Fold {
+        &mut self.folds[number as usize * self.aggregates.len() + index]
+    }
+
+    /// All panes in use, with their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &Pane)> {
+        (0u32..).zip(&self.panes).filter(|(_, pane)| pane.rows > 0)
+    }
+}

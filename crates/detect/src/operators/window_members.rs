@@ -1,0 +1,108 @@
+//! One detector among those that share a window operator: what it finds in the windows.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field};
+use datafusion_common::Result;
+use datafusion_expr::Expr;
+use watchfire_record::{ColumnType, DetectorInfo, Finding, State, Value};
+
+use super::firing::Firing;
+use super::panes::Pane;
+use super::post::{Early, NamedValues, Post};
+use super::records::{Ends, Partitions};
+use crate::detector::Detector;
+use crate::expression::{Expression, schema, schema_of};
+use crate::plan::{Aggregate, DetectorPlan, WINDOW_COLUMN, key_column};
+use crate::value::{Subject, finding_id};
+
+/// A detector's part after the windows' aggregates are known.
+pub struct Member {
+    info: Arc<DetectorInfo>,
+    /// Its HAVING, row and keys.
+    pub post: Post,
+    learn: i64,
+    /// Windows that start before it are no findings, microseconds.
+    pub silent_until: i64,
+    /// Whether it fires before windows are final.
+    pub fires_early: bool,
+    /// What has fired and is not final.
+    pub firing: Firing,
+}
+
+/// The types of the keys of a detector whose plan has a window.
+///
+/// # Errors
+/// If an expression does not fit, which planning rules out.
+pub fn key_types(plan: &DetectorPlan) -> Result<Vec<DataType>> {
+    let columns = schema(schema_of(&plan.row_columns));
+    plan.keys.iter().map(|(_, expr)| Ok(Expression::compile(expr, &columns)?.data_type())).collect()
+}
+
+impl Member {
+    /// The part of this detector, whose keys have these types.
+    ///
+    /// # Errors
+    /// If an expression does not fit, which planning rules out.
+    pub fn new(
+        detector: &Detector,
+        key_types: &[DataType],
+        aggregates: &[Aggregate],
+        fires_early: bool,
+    ) -> Result<Self> {
+        let window = Field::new(WINDOW_COLUMN, ColumnType::Time.arrow(), false);
+        let key = |(index, value_type): (usize, &DataType)| Field::new(key_column(index), value_type.clone(), true);
+        let fields = std::iter::once(window).chain(key_types.iter().enumerate().map(key)).collect();
+        let names = detector.plan.keys.iter().map(|(name, _)| name.clone());
+        let keys: Vec<(String, Expr)> =
+            names.enumerate().map(|(index, name)| (name, crate::plan::own_column(key_column(index)))).collect();
+        let post = Post::new(&detector.plan, fields, &keys, aggregates)?;
+        Ok(Self {
+            info: Arc::clone(&detector.info),
+            fires_early: fires_early && post.early() == Early::Lasting,
+            post,
+            learn: detector.learn,
+            silent_until: i64::MIN,
+            firing: Firing::default(),
+        })
+    }
+
+    /// The stream's records begin at this event time, microseconds.
+    pub fn begin(&mut self, earliest: i64) {
+        if self.learn > 0 {
+            self.silent_until = earliest.saturating_add(self.learn);
+        }
+    }
+
+    /// What it finds in the window of this start and size that consists of these panes.
+    #[must_use]
+    pub fn finding(
+        &self,
+        start: i64,
+        size: i64,
+        panes: &[&Pane],
+        partitions: &Partitions,
+        row: NamedValues,
+        keys: NamedValues,
+    ) -> Finding {
+        let key_values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).collect();
+        let mut ends = Ends::default();
+        panes.iter().for_each(|pane| ends.merge(&pane.ends));
+        let (first_event_time, last_event_time) = ends.times();
+        Finding {
+            finding_id: finding_id(&self.info.name, "window", size, &key_values, Subject::Window(start)),
+            revision: 0,
+            state: State::Final,
+            detector: Arc::clone(&self.info),
+            window: Some(start),
+            window_end: Some(start.saturating_add(size)),
+            keys,
+            row,
+            first_event_time,
+            last_event_time,
+            evidence: ends.records().map(|record| partitions.evidence(record)).collect(),
+            complete: true,
+            caused_at: panes.iter().map(|pane| pane.caused_at).max().unwrap_or(0),
+        }
+    }
+}
