@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use watchfire_record::DetectorInfo;
+use watchfire_record::limits::DISTINCT_VALUES;
 
 use crate::detector::Detector;
 use crate::language::{self, Diagnostic, Parsed, RuleFile, codes};
@@ -61,6 +62,7 @@ pub fn compile(planner: &Planner, name: &str, file: &str, text: &str) -> (Option
     };
     said.extend(keys_that_are_not_found(&parsed, &plan));
     said.extend(learning_without_state(&parsed, &plan));
+    said.extend(plan.threshold_above(DISTINCT_VALUES).map(|number| language::from_threshold(&parsed, number)));
     if said.iter().any(Diagnostic::is_error) {
         return (None, said);
     }
@@ -152,5 +154,35 @@ mod tests {
         let fine = "learn = \"7 days\"\n";
         assert_eq!(problems(fine, &grouped("sum(length(event_name))")), []);
         assert_eq!(problems(fine, &grouped("max(event_time)")), []);
+    }
+
+    #[test]
+    fn a_threshold_above_what_is_counted_is_refused() {
+        let having = |condition: &str| {
+            format!(
+                "SELECT count(*) AS n FROM cloudtrail GROUP BY tumble(event_time, INTERVAL '1 hour') HAVING {condition}"
+            )
+        };
+        for (threshold, refused) in [
+            (">= 100000", false),
+            ("> 99999", false),
+            ("< 100000", false),
+            ("<> 99999", false),
+            (">= 100001", true),
+            ("> 100000", true),
+            ("< 100001", true),
+            ("<= 100000", true),
+            ("= 100000", true),
+            (">= 1e6", true),
+            ("BETWEEN 3 AND 100000", true),
+            ("IN (5, 100000)", true),
+        ] {
+            let said = problems("", &having(&format!("count(DISTINCT event_name) {threshold}")));
+            let codes: Vec<_> = said.iter().map(|(code, _)| *code).collect();
+            assert_eq!(codes, vec!["W023"; usize::from(refused)], "{threshold}: {said:?}");
+        }
+        let said = problems("", &having("count(*) > 3 AND 100000 < count(DISTINCT event_name)"));
+        assert!(matches!(said.as_slice(), [("W023", text)] if text.ends_with("at 100000")), "{said:?}");
+        assert_eq!(problems("", &having("count(*) > 200000 AND count(DISTINCT event_name) > 3")), []);
     }
 }

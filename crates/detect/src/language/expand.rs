@@ -1,5 +1,6 @@
 //! Shorthands written out, and what could fail on a row made NULL, before planning: engine and oracle run the same.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion_sql::sqlparser::ast::helpers::attached_token::AttachedToken;
@@ -18,8 +19,8 @@ use super::parse::Parsed;
 use super::windows::{self, folded, is_call_of};
 
 /// The query as it is planned: named windows put where they are used, `first_seen` and frames written out, names of the
-/// SELECT list in QUALIFY replaced by what they stand for, columns without a name given one, casts as `TRY_CAST`, and
-/// division by zero as NULL.
+/// SELECT list in QUALIFY replaced by what they stand for, columns without a name given one, columns named twice once,
+/// casts as `TRY_CAST`, and division by zero as NULL.
 ///
 /// # Errors
 /// If a window is not defined, or not so that it can be put in.
@@ -62,6 +63,7 @@ fn expand_select(select: &mut Select, problems: &mut Vec<Ident>) {
     for table in &mut select.from {
         expand_factor(&mut table.relation, problems);
     }
+    once_each(select);
     select.projection.iter_mut().for_each(name_item);
     let inlined = select.qualify.clone().map(|qualify| inline_names(qualify, &select.projection));
     select.qualify = inlined;
@@ -77,6 +79,23 @@ fn expand_select(select: &mut Select, problems: &mut Vec<Ident>) {
     if let GroupByExpr::Expressions(exprs, _) = &mut select.group_by {
         let _ = exprs.visit(&mut rewrite);
     }
+}
+
+/// Takes out what the SELECT list has before under the same name: a row shows it once. Not where GROUP BY counts places.
+fn once_each(select: &mut Select) {
+    if let GroupByExpr::Expressions(exprs, _) = &select.group_by
+        && exprs.iter().any(|expr| matches!(expr, Expr::Value(_)))
+    {
+        return;
+    }
+    let everything = select.projection.iter().any(|item| matches!(item, SelectItem::Wildcard(_)));
+    let mut seen = HashSet::new();
+    select.projection.retain(|item| match item {
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => !everything && seen.insert((folded(name), folded(name))),
+        SelectItem::ExprWithAlias { expr, alias } => seen.insert((folded(alias), expr.to_string())),
+        SelectItem::UnnamedExpr(expr) => seen.insert((expr.to_string(), expr.to_string())),
+        _ => true,
+    });
 }
 
 /// Gives an expression without a name its own text as name, as its author wrote it.

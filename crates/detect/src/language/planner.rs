@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use datafusion_sql::sqlparser::tokenizer::Token;
+use watchfire_record::limits::DISTINCT_VALUES;
 
 use super::codes;
 use super::diagnostic::Diagnostic;
@@ -54,6 +55,19 @@ pub fn from_planner_error(parsed: &Parsed, message: &str) -> Diagnostic {
 #[must_use]
 pub fn from_form(parsed: &Parsed, message: &str, help: &str) -> Diagnostic {
     parsed.error(codes::FORM, parsed.first_token(), message).help(help)
+}
+
+/// A number that a `count(DISTINCT …)` is compared with, and that lies beyond what it counts.
+#[must_use]
+pub fn from_threshold(parsed: &Parsed, number: f64) -> Diagnostic {
+    let is_it = |token: &Token| matches!(token, Token::Number(text, _) if text.parse::<f64>().is_ok_and(|written| written == number));
+    let lexeme = parsed.source.lexemes.iter().find(|lexeme| is_it(&lexeme.token));
+    let span = lexeme.map_or_else(|| parsed.first_token(), |lexeme| lexeme.range.clone());
+    let message = format!("count(DISTINCT …) stays at {DISTINCT_VALUES}: whether there are more is not known");
+    parsed
+        .error(codes::INEXACT, span, message)
+        .label("not told from the limit")
+        .help(format!("compare with less: >= {DISTINCT_VALUES} holds from there on; count(*) has no limit"))
 }
 
 fn plain(message: &str) -> String {

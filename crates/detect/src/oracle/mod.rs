@@ -6,7 +6,7 @@
 mod carry;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
@@ -61,15 +61,19 @@ pub async fn findings(
     Ok(one_an_id(findings))
 }
 
-/// Runs a plan as it stands: without the optimizer's rules, one of which cannot take a window's expression under two
-/// names (`push_down_filter` of DataFusion 55).
-async fn run(plan: datafusion::logical_expr::LogicalPlan) -> Result<Vec<RecordBatch>> {
+/// Where plans run as they stand: without the optimizer's rules, one of which cannot take a window's expression under two
+/// names (`push_down_filter` of DataFusion 55). One for all, as it takes longer to make than a plan to run.
+static SESSION: LazyLock<SessionContext> = LazyLock::new(|| {
     let state = SessionStateBuilder::new()
         .with_config(SessionConfig::new().with_target_partitions(1))
         .with_default_features()
         .with_optimizer_rules(Vec::new())
         .build();
-    SessionContext::new_with_state(state).execute_logical_plan(plan).await?.collect().await
+    SessionContext::new_with_state(state)
+});
+
+async fn run(plan: datafusion::logical_expr::LogicalPlan) -> Result<Vec<RecordBatch>> {
+    SESSION.execute_logical_plan(plan).await?.collect().await
 }
 
 /// The records without those that are copies of one that passed the WHERE before them.

@@ -63,7 +63,13 @@ impl Tally {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "the one rounding")]
     pub fn average(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.total as f64 / self.count as f64)
+        let count = u128::try_from(self.count).ok().filter(|count| *count > 0)?;
+        let total = self.total.unsigned_abs();
+        // At least 64 digits of the quotient, of which the last stands for all that follow: rounding it is rounding all.
+        let shift = total.leading_zeros().saturating_sub(1);
+        let (whole, rest) = ((total << shift) / count, (total << shift) % count);
+        let average = (whole | u128::from(rest > 0)) as f64 / (1u128 << shift) as f64;
+        Some(if self.total < 0 { -average } else { average })
     }
 
     /// Whether all values are true.
@@ -198,5 +204,20 @@ mod tests {
         assert_eq!(tally.sum(), None);
         tally.remove(i64::MAX);
         assert_eq!(tally.sum(), Some(i64::MAX));
+    }
+
+    #[test]
+    fn averages_are_rounded_once() {
+        let average = |total: i128, count: i64| Tally { total, count }.average();
+        assert_eq!(average(0, 3), Some(0.0));
+        assert_eq!(average(1, 3), Some(1.0 / 3.0));
+        assert_eq!(average(-7, 2), Some(-3.5));
+        // Rounded to 53 digits first, this sum would be 2^53 and the average a third of it, one digit less.
+        assert_eq!(average((1 << 53) + 1, 3), Some(3_002_399_751_580_331.0));
+        assert_eq!(average(i128::from(i64::MAX) * 3, 3), Some(i64::MAX as f64));
+        assert_eq!(average(i128::from(i64::MIN) * i128::from(i64::MAX), i64::MAX), Some(i64::MIN as f64));
+        for (total, count) in [(1, 7), (1, i64::MAX), (1 << 40, 3), (-(1 << 52) + 1, 49), (5, 5)] {
+            assert_eq!(average(total, count), Some(total as f64 / count as f64), "{total} / {count}");
+        }
     }
 }

@@ -2,11 +2,13 @@
 //! what can be run, and put into one of three forms.
 
 pub mod aggregates;
+mod checked;
 mod context;
 pub mod flatten;
 pub mod functions;
 mod lift;
 mod range;
+mod thresholds;
 mod window;
 
 use std::ops::ControlFlow;
@@ -17,6 +19,7 @@ use datafusion_common::config::ConfigOptions;
 use datafusion_common::tree_node::{Transformed, TreeNode};
 use datafusion_common::{Column, Result};
 use datafusion_expr::expr_rewriter::NamePreserver;
+use datafusion_expr::utils::merge_schema;
 use datafusion_expr::{Expr, LogicalPlan, TryCast};
 use datafusion_optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion_optimizer::{Analyzer, Optimizer, OptimizerContext};
@@ -131,7 +134,7 @@ pub struct DetectorPlan {
     pub predicate_columns: Vec<ColumnRequest>,
     /// What everything else reads.
     pub row_columns: Vec<ColumnRequest>,
-    /// The plan as DataFusion made it, with failing casts as NULL: what the oracle runs.
+    /// The plan as DataFusion made it, with NULL where casts and arithmetic fail: what the oracle runs.
     pub logical: LogicalPlan,
 }
 
@@ -213,7 +216,7 @@ impl Planner {
         let planner = SqlToRel::new_with_options(&self.context, options);
         let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(with_window_ends(query))))?;
         let plan = self.analyzer.execute_and_check(plan, &self.options, |_, _| {})?;
-        let plan = casts_that_cannot_fail(plan)?;
+        let plan = nothing_that_can_fail(plan)?;
         self.simplifier.optimize(plan, &OptimizerContext::new().with_skip_failing_rules(false), |_, _| {})
     }
 
@@ -334,20 +337,23 @@ fn arguments(call: &ast::Function) -> Vec<ast::Expr> {
     plain.collect()
 }
 
-/// Casts, written or implied, give NULL where they fail: no record can stop a query.
-fn casts_that_cannot_fail(plan: LogicalPlan) -> Result<LogicalPlan> {
+/// Casts, written or implied, and arithmetic give NULL where they fail: no record can stop a query.
+fn nothing_that_can_fail(plan: LogicalPlan) -> Result<LogicalPlan> {
     let rewritten = plan.transform_up(|node| {
+        let schema = merge_schema(&node.inputs());
         let preserver = NamePreserver::new(&node);
         node.map_expressions(|expr| {
             let name = preserver.save(&expr);
             let expr = expr.transform_up(|e| match e {
                 Expr::Cast(cast) => Ok(Transformed::yes(Expr::TryCast(TryCast { expr: cast.expr, field: cast.field }))),
+                Expr::BinaryExpr(operation) => checked::checked(operation, &schema),
                 other => Ok(Transformed::no(other)),
             })?;
             Ok(expr.update_data(|expr| name.restore(expr)))
-        })
+        })?
+        .map_data(LogicalPlan::recompute_schema)
     })?;
-    rewritten.data.recompute_schema()
+    Ok(rewritten.data)
 }
 
 fn first_word(text: &str) -> &str {

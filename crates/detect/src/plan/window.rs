@@ -4,6 +4,7 @@ use arrow::datatypes::DataType;
 use datafusion_common::Result;
 use datafusion_expr::{Expr, LogicalPlan};
 
+use super::checked;
 use super::flatten::{Flat, flatten, inline};
 use super::functions::{HOP_STARTS, TUMBLE, interval_micros};
 use super::range::is_event_time;
@@ -156,7 +157,7 @@ pub(super) fn unknown_aggregate(name: &str) -> PlanProblem {
 pub(super) fn named(keys: Vec<Expr>) -> Vec<(String, Expr)> {
     let name = |expr: &Expr| match expr {
         Expr::Column(column) => column.name.clone(),
-        other => other.human_display().to_string(),
+        other => checked::as_written(other.clone()).as_ref().unwrap_or(other).human_display().to_string(),
     };
     keys.into_iter().map(|expr| (name(&expr), expr)).collect()
 }

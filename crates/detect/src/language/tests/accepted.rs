@@ -52,6 +52,14 @@ fn shorthands_are_written_out() {
             "SELECT CASE WHEN response_bytes = -1 THEN 0 - status ELSE status / nullif(response_bytes, 0) END AS a FROM api",
         ),
         (
+            "SELECT region, Region, upper(region) AS r, upper(region) AS r FROM cloudtrail c",
+            "SELECT region, upper(region) AS r FROM cloudtrail c",
+        ),
+        (
+            "SELECT region, * FROM (SELECT *, region FROM cloudtrail) AS t",
+            "SELECT * FROM (SELECT * FROM cloudtrail) AS t",
+        ),
+        (
             "SELECT request ->> 'x', region FROM cloudtrail",
             "SELECT request ->> 'x' AS \"request ->> 'x'\", region FROM cloudtrail",
         ),

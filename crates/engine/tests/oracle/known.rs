@@ -1,0 +1,68 @@
+//! Cases that once failed, or that chance seldom makes, each under a name that says what it is about. `scripts/soak
+//! oracle` prints those that fail as they stand here.
+
+use super::{Case, Life, check};
+
+/// A case in literals.
+struct Known {
+    name: &'static str,
+    sql: &'static str,
+    learn: u8,
+    records: &'static [(u8, &'static str)],
+    cuts: &'static [bool],
+    lives: &'static [Life],
+    workers: usize,
+    shards: usize,
+}
+
+const KNOWN: &[Known] = &[
+    Known {
+        name: "a product beyond 64 bits is NULL, and not what is left of it",
+        sql: "SELECT event_time, user_name FROM cloudtrail WHERE CAST((request ->> 'n') AS BIGINT) * 4611686018427387904 <= 0",
+        learn: 0,
+        records: &[
+            (0, r#"{"eventTime":"2025-06-15T15:06:40Z","eventID":"e1","eventName":"A","requestParameters":{"n":4}}"#),
+            (0, r#"{"eventTime":"2025-06-15T15:06:40Z","eventID":"e2","eventName":"A","requestParameters":{"n":0}}"#),
+        ],
+        cuts: &[false, false],
+        lives: &[Life::WHOLE; 3],
+        workers: 1,
+        shards: 1,
+    },
+    Known {
+        name: "partitions come while others are read, and go with records in open windows",
+        sql: "SELECT user_name, count(*) AS n FROM cloudtrail GROUP BY tumble(event_time, INTERVAL '10 seconds'), user_name",
+        learn: 0,
+        records: &[
+            (0, r#"{"eventTime":"2025-06-15T15:06:00Z","eventID":"e1","eventName":"A"}"#),
+            (0, r#"{"eventTime":"2025-06-15T15:06:40Z","eventID":"e2","eventName":"A"}"#),
+            (1, r#"{"eventTime":"2025-06-15T15:05:50Z","eventID":"e3","eventName":"A"}"#),
+            (1, r#"{"eventTime":"2025-06-15T15:06:01Z","eventID":"e4","eventName":"A"}"#),
+            (0, r#"{"eventTime":"2025-06-15T15:06:39Z","eventID":"e5","eventName":"A"}"#),
+        ],
+        cuts: &[true, true, false, true, true],
+        lives: &[
+            Life { from: 0, to: 70, lost: true },
+            Life { from: 30, to: 101, lost: false },
+            Life { from: 0, to: 20, lost: false },
+        ],
+        workers: 2,
+        shards: 2,
+    },
+];
+
+#[test]
+fn what_once_failed_stays_mended() {
+    for known in KNOWN {
+        let checked = check(&Case {
+            sql: known.sql.to_owned(),
+            learn: known.learn,
+            records: known.records.iter().map(|(partition, text)| (*partition, (*text).to_owned())).collect(),
+            cuts: known.cuts.to_vec(),
+            lives: known.lives.to_vec(),
+            workers: known.workers,
+            shards: known.shards,
+        });
+        assert!(checked.is_ok(), "{}: {checked:?}", known.name);
+    }
+}

@@ -1,0 +1,113 @@
+//! The language by examples: each folder of `tests/sql` with a `detector.sql` is one, with the records that it runs over
+//! and what it finds in them; `tests/sql/refused` has what is not run, and what is said of it, word by word.
+//!
+//! `WATCHFIRE_UPDATE=1 cargo test --workspace --test sql` writes the expected files anew, to be read before they are
+//! kept. What is found must also be what the oracle finds, so a wrong file cannot be made by updating alone.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+#[path = "sql/documents.rs"]
+mod documents;
+#[path = "sql/example.rs"]
+mod example;
+#[path = "sql/refusal.rs"]
+mod refusal;
+#[path = "sql/run.rs"]
+mod run;
+
+use std::path::{Path, PathBuf};
+
+use watchfire_engine::detect::language::codes;
+use watchfire_record::json::PathStep;
+use watchfire_record::{ColumnDefinition, ColumnType, Stream};
+
+/// Where the examples are.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("sql")
+}
+
+/// Whether expected files are to be written.
+fn updating() -> bool {
+    std::env::var("WATCHFIRE_UPDATE").is_ok_and(|value| value == "1")
+}
+
+/// The streams of the examples: those built in, and one with a column of each type, whose records are short.
+fn streams() -> Vec<Stream> {
+    let types = [
+        ("event_time", ColumnType::Time),
+        ("event_id", ColumnType::Text),
+        ("kind", ColumnType::Text),
+        ("who", ColumnType::Text),
+        ("n", ColumnType::Integer),
+        ("m", ColumnType::Integer),
+        ("x", ColumnType::Float),
+        ("ok", ColumnType::Boolean),
+        ("data", ColumnType::Json),
+    ];
+    let column = |(name, column_type): (&str, ColumnType)| ColumnDefinition {
+        name: name.to_owned(),
+        column_type,
+        path: vec![PathStep::Key(name.to_owned())],
+    };
+    let columns = types.into_iter().map(column).chain([ColumnDefinition {
+        name: "raw".to_owned(),
+        column_type: ColumnType::Text,
+        path: Vec::new(),
+    }]);
+    let mut events = Stream::declared("events", columns.collect());
+    events.identity = vec!["event_id".to_owned()];
+    let mut streams = Stream::built_ins();
+    streams.push(events);
+    streams
+}
+
+/// The expected text of a file, written first if that is asked for; the difference, if there is one.
+fn compare(path: &Path, found: &str) -> Option<String> {
+    let expected = std::fs::read_to_string(path).unwrap_or_default();
+    if expected == found {
+        return None;
+    }
+    if updating() {
+        std::fs::write(path, found).unwrap();
+        return None;
+    }
+    let shown = path.strip_prefix(folder()).unwrap_or(path).display();
+    Some(format!("{shown}: expected\n{expected}\nfound\n{found}"))
+}
+
+/// Fails with every difference.
+fn hold(differences: &[String]) {
+    let advice = "see tests/sql.rs: WATCHFIRE_UPDATE=1 writes expected files anew";
+    assert!(differences.is_empty(), "{}\n\n{} differ ({advice})", differences.join("\n\n"), differences.len());
+}
+
+#[test]
+fn every_example_finds_what_it_should() {
+    let examples = example::all(&folder());
+    assert!(examples.len() > 50, "only {} examples are found below {}", examples.len(), folder().display());
+    hold(&examples.iter().flat_map(run::differences).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_refusal_is_worded_as_it_should_be() {
+    hold(&refusal::all().iter().filter_map(|path| refusal::difference(path)).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_code_is_said_at_least_once() {
+    let said: String = refusal::all().iter().map(|path| refusal::said(path)).collect();
+    let unsaid = codes::ALL.iter().filter(|(code, _)| !said.contains(&format!("[{code}]")));
+    let unsaid: Vec<String> = unsaid.map(|(code, meaning)| format!("{code}: {meaning}")).collect();
+    assert!(unsaid.is_empty(), "add a file to tests/sql/refused for\n{}", unsaid.join("\n"));
+}
+
+#[test]
+fn every_detector_of_the_documents_is_an_example() {
+    let examples: Vec<String> = example::all(&folder()).iter().map(|example| documents::plain(&example.sql)).collect();
+    let missing = documents::detectors().into_iter().filter(|(_, sql)| {
+        let sql = documents::plain(sql);
+        !examples.iter().any(|example| example.ends_with(&sql))
+    });
+    let missing: Vec<String> = missing.map(|(place, sql)| format!("{place}:\n{sql}")).collect();
+    assert!(missing.is_empty(), "add an example to tests/sql/documents for\n{}", missing.join("\n\n"));
+}

@@ -1,0 +1,9 @@
+/*
+title = "Refused"
+severity = "low"
+about = "It shows what is said."
+*/
+SELECT start, calls, before
+FROM (SELECT start, calls, sum(calls) OVER (ORDER BY start RANGE BETWEEN INTERVAL '24 hours' PRECEDING AND INTERVAL '1 hour' PRECEDING) / 24.0 AS before
+      FROM (SELECT tumble(event_time, INTERVAL '1 hour') AS start, count(*) AS calls FROM events GROUP BY tumble(event_time, INTERVAL '1 hour')) AS hours) AS t
+WHERE calls > before * 3

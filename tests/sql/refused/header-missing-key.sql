@@ -1,0 +1,5 @@
+/*
+title = "Refused"
+about = "It shows what is said."
+*/
+SELECT event_id FROM events

@@ -1,0 +1,4 @@
+/*
+title = Refused
+*/
+SELECT event_id FROM events

@@ -1,0 +1,6 @@
+/*
+title = "Refused"
+severity = "low"
+about = "It shows what is said."
+*/
+SELECT kind, count(*) AS n FROM events GROUP BY tumble(event_time, INTERVAL '1 hour')

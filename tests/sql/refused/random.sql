@@ -1,0 +1,6 @@
+/*
+title = "Refused"
+severity = "low"
+about = "It shows what is said."
+*/
+SELECT event_id FROM events WHERE random() < 0.1

@@ -1,0 +1,7 @@
+/*
+title = "Refused"
+severity = "low"
+about = "It shows what is said."
+*/
+SELECT event_id,
+FROM events
