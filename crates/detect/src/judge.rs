@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use datafusion_common::Result;
 use watchfire_record::{
-    Batch, Column, ColumnRequest, DetectorInfo, Evidence, Finding, Row, State, Value, interner::NULL_ID,
+    Batch, Column, ColumnRequest, DetectorInfo, Evidence, Finding, Row, State, Stream, Value, interner::NULL_ID,
 };
 
 use crate::detector::{Detector, StreamDetectors, identity_names, named};
@@ -16,7 +16,8 @@ use crate::identities::{Identities, SecretHasher};
 use crate::matcher::{BatchColumns, Matcher};
 use crate::operators::input::records;
 use crate::operators::shared::{BatchInputs, SharedInputs};
-use crate::operators::{Feeder, OperatorBatch};
+use crate::operators::{Feeder, OperatorBatch, SideFeeder};
+use crate::plan::Operator;
 use crate::value::{Subject, finding_id, value_at};
 
 /// Reads columns of chosen rows of the batch at hand: match findings read most of theirs only when they are found.
@@ -28,7 +29,7 @@ pub struct Judge {
     columns: BatchColumns,
     matcher: Matcher,
     matches: BTreeMap<usize, MatchRow>,
-    feeders: BTreeMap<usize, Feeder>,
+    feeders: BTreeMap<usize, Feeding>,
     shared: SharedInputs,
     identity: Option<Vec<ColumnRequest>>,
     hasher: SecretHasher,
@@ -40,8 +41,27 @@ pub struct Judgement {
     rows: Vec<Vec<u32>>,
 }
 
+/// Who makes an operator's batches.
+enum Feeding {
+    /// Of an operator over one stream.
+    Whole(Feeder),
+    /// Of one side of a sequence.
+    Side(SideFeeder),
+}
+
+impl Feeding {
+    fn new(index: usize, detector: &Detector, stream: &Stream, shared: &mut SharedInputs) -> Result<Self> {
+        Ok(match detector.plan.operator {
+            Operator::Sequence(_) => Self::Side(SideFeeder::new(index, detector, stream, shared)?),
+            _ => Self::Whole(Feeder::new(index, detector, stream, shared)?),
+        })
+    }
+}
+
 /// How a match detector makes a finding of a row.
 struct MatchRow {
+    /// Which branch of a union it is; 0 for a detector without.
+    branch: i64,
     columns: Vec<ColumnRequest>,
     event_id: usize,
     identity: Vec<usize>,
@@ -55,12 +75,12 @@ impl Judge {
     /// # Errors
     /// If an expression does not fit its stream, which planning rules out.
     pub fn new(detectors: Arc<StreamDetectors>, hasher: SecretHasher) -> Result<Self> {
-        let clauses: Vec<_> = detectors.detectors.iter().map(|d| d.plan.predicates.clone()).collect();
+        let clauses: Vec<_> = detectors.detectors.iter().map(|d| d.reads().predicates.clone()).collect();
         let (mut matches, mut feeders) = (BTreeMap::new(), BTreeMap::new());
         let mut shared = SharedInputs::new(detectors.kept.clone())?;
         for (index, detector) in detectors.detectors.iter().enumerate() {
             if detector.stateful() {
-                feeders.insert(index, Feeder::new(index, detector, &detectors.stream, &mut shared)?);
+                feeders.insert(index, Feeding::new(index, detector, &detectors.stream, &mut shared)?);
             } else {
                 matches.insert(index, MatchRow::new(detector, &detectors)?);
             }
@@ -178,16 +198,23 @@ impl Judge {
         for (index, feeder) in &self.feeders {
             let rows = &judgement.rows[*index];
             if !rows.is_empty() {
-                fed.push(feeder.feed(batch, rows, &records, &mut inputs));
+                fed.push(match feeder {
+                    Feeding::Whole(feeder) => feeder.feed(batch, rows, &records, &mut inputs),
+                    Feeding::Side(feeder) => feeder.feed(batch, &self.columns, rows, &records, &mut inputs),
+                });
             }
         }
         fed
     }
 
-    /// How many rows each detector wants, in the order of the stream's detectors.
+    /// How many rows each detector wants, in the order of the names of the stream's detectors.
     #[must_use]
-    pub fn matched(judgement: &Judgement) -> Vec<u64> {
-        judgement.rows.iter().map(|rows| rows.len() as u64).collect()
+    pub fn matched(&self, judgement: &Judgement) -> Vec<u64> {
+        let mut matched = vec![0; self.detectors.names.len()];
+        for (place, rows) in self.detectors.places.iter().zip(&judgement.rows) {
+            matched[*place] += rows.len() as u64;
+        }
+        matched
     }
 }
 
@@ -196,11 +223,12 @@ impl MatchRow {
         let columns = detector.row_columns(&detectors.stream);
         let fields = schema(schema_of(&columns));
         let place = |name: &str| columns.iter().position(|c| c.name() == name).expect("row_columns names it");
-        let outputs = detector.plan.outputs.iter();
+        let outputs = detector.reads().outputs.iter();
         let outputs = outputs.map(|(name, expr)| Ok((name.as_str().into(), Expression::compile(expr, &fields)?)));
         let outputs: Vec<(Arc<str>, Expression)> = outputs.collect::<Result<_>>()?;
         let key = |name: &String| outputs.iter().position(|(output, _)| **output == **name);
         Ok(Self {
+            branch: i64::try_from(detector.input).expect("branches are few"),
             event_id: place("event_id"),
             identity: identity_names(&detectors.stream).iter().map(|name| place(name)).collect(),
             keys: detector.key.iter().filter_map(key).collect(),
@@ -228,7 +256,7 @@ impl MatchRow {
             let record = &batch.rows[*row as usize];
             let event_id = value_at(&arrays[self.event_id], place).to_string();
             found.push(Finding {
-                finding_id: finding_id(&info.name, "match", 0, &key_values, Subject::Record(&identity)),
+                finding_id: finding_id(&info.name, "match", self.branch, &key_values, Subject::Record(&identity)),
                 keys,
                 row: (0..self.outputs.len()).map(row_at).collect(),
                 evidence: vec![Evidence { event_id, position: batch.position(record), event_time: record.event_time }],

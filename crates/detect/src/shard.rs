@@ -1,5 +1,6 @@
 //! A share of the keys of all operators with state.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion_common::Result;
@@ -8,7 +9,7 @@ use watchfire_record::Finding;
 use crate::detector::StreamDetectors;
 use crate::operators::first_seen::is_alone;
 use crate::operators::post;
-use crate::operators::{FirstSeen, OperatorBatch, OperatorStatistics, OverRange, StatefulOperator, Windows};
+use crate::operators::{FirstSeen, OperatorBatch, OperatorStatistics, OverRange, Sequences, StatefulOperator, Windows};
 use crate::plan::Operator;
 
 /// Which shard of `shards` keeps the key of this hash: the same in every worker.
@@ -40,8 +41,13 @@ pub struct StreamTime {
 
 /// The operators with state, for a share of their keys. Fed in the order of intake.
 pub struct Shard {
-    /// By stream, then detector; `None` for match.
+    /// By stream, then detector; `None` for match and for sequences.
     operators: Vec<Vec<Option<Box<dyn StatefulOperator>>>>,
+    /// By stream, then detector: which sequence it is a side of, and which side.
+    sides: Vec<Vec<Option<(usize, usize)>>>,
+    sequences: Vec<Sequences>,
+    /// By stream, then detector: the place of its name.
+    places: Vec<Vec<usize>>,
 }
 
 impl Shard {
@@ -52,13 +58,39 @@ impl Shard {
     /// If an expression does not fit its stream, which planning rules out.
     pub fn new(streams: &[Arc<StreamDetectors>], fires_early: bool) -> Result<Self> {
         let operators = streams.iter().map(|stream| operators(stream, fires_early)).collect::<Result<_>>()?;
-        Ok(Self { operators })
+        let (mut sides, mut sequences) = (Vec::new(), Vec::new());
+        let mut numbers: HashMap<&str, usize> = HashMap::new();
+        for stream in streams {
+            let mut of_stream = Vec::new();
+            for detector in &stream.detectors {
+                if !matches!(detector.plan.operator, Operator::Sequence(_)) {
+                    of_stream.push(None);
+                    continue;
+                }
+                let number = match numbers.get(detector.info.name.as_str()) {
+                    Some(number) => *number,
+                    None => {
+                        let [a, b] = [0, 1].map(|side| &streams[detector.plan.inputs[side].stream].stream);
+                        sequences.push(Sequences::new(detector, [a, b])?);
+                        numbers.insert(&detector.info.name, sequences.len() - 1);
+                        sequences.len() - 1
+                    }
+                };
+                of_stream.push(Some((number, detector.input)));
+            }
+            sides.push(of_stream);
+        }
+        let places = streams.iter().map(|stream| stream.places.clone()).collect();
+        Ok(Self { operators, sides, sequences, places })
     }
 
     /// Takes the chosen rows of an operator's batch.
     pub fn feed(&mut self, stream: usize, batch: &OperatorBatch, rows: &[u32]) {
         if let Some(operator) = &mut self.operators[stream][batch.detector] {
             operator.feed(batch, rows);
+        }
+        if let Some((sequence, side)) = self.sides[stream][batch.detector] {
+            self.sequences[sequence].feed(side, batch, rows);
         }
     }
 
@@ -75,13 +107,26 @@ impl Shard {
     /// Makes final what the stream's watermark makes final.
     pub fn advance(&mut self, stream: usize, watermark: i64, found: &mut Vec<Finding>) {
         self.operators[stream].iter_mut().flatten().for_each(|operator| operator.advance(watermark, found));
+        for (sequence, side) in self.sides[stream].iter().flatten() {
+            self.sequences[*sequence].advance(*side, watermark, found);
+        }
     }
 
-    /// What the operators of a stream count of themselves, in the order of its detectors.
+    /// What the operators of a stream count of themselves, in the order of the names of its detectors. A sequence tells
+    /// all with its first side.
     #[must_use]
     pub fn statistics(&self, stream: usize) -> Vec<OperatorStatistics> {
-        let of = |operator: &Option<Box<dyn StatefulOperator>>| operator.as_ref().map(|o| o.statistics());
-        self.operators[stream].iter().map(|operator| of(operator).unwrap_or_default()).collect()
+        let (operators, sides, places) = (&self.operators[stream], &self.sides[stream], &self.places[stream]);
+        let mut statistics = Vec::new();
+        for ((operator, side), place) in operators.iter().zip(sides).zip(places) {
+            statistics.resize(statistics.len().max(place + 1), OperatorStatistics::default());
+            statistics[*place] += match (operator, side) {
+                (Some(operator), _) => operator.statistics(),
+                (None, Some((sequence, 0))) => self.sequences[*sequence].statistics(),
+                _ => OperatorStatistics::default(),
+            };
+        }
+        statistics
     }
 }
 
@@ -89,7 +134,7 @@ fn operators(stream: &StreamDetectors, early: bool) -> Result<Vec<Option<Box<dyn
     let operator = |detector| -> Result<Option<Box<dyn StatefulOperator>>> {
         let detector: &crate::Detector = detector;
         Ok(match detector.plan.operator {
-            Operator::Match => None,
+            Operator::Match | Operator::Sequence(_) => None,
             Operator::OverRange { ref aggregates }
                 if is_alone(aggregates, post::early(&detector.plan.having, aggregates)) =>
             {

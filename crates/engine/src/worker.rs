@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use watchfire_decode::Decoder;
 use watchfire_detect::identities::SecretHasher;
-use watchfire_detect::{Identities, Judge, Judgement, StreamDetectors, StreamTime, shard};
+use watchfire_detect::{Identities, Judge, StreamDetectors, StreamTime, shard};
 use watchfire_record::batch::flags;
 use watchfire_record::{Batch, Finding, RawBatch, spare};
 
@@ -100,7 +100,7 @@ impl Worker {
             forget(identities, &times);
         });
         let fed = judge.feed(&batch, &judgement);
-        count(&self.shared.metrics, stream, &batch, &judgement);
+        count(&self.shared.metrics, stream, &batch, &judge.matched(&judgement));
         let mut rows: Vec<Vec<_>> = (0..self.shared.shards).map(|_| Vec::new()).collect();
         for batch in fed {
             let batch = Arc::new(batch);
@@ -144,7 +144,7 @@ fn outcome(sequence: u64, stream: usize, bytes: usize, batch: Batch, found: Vec<
     }
 }
 
-fn count(metrics: &Metrics, stream: usize, batch: &Batch, judgement: &Judgement) {
+fn count(metrics: &Metrics, stream: usize, batch: &Batch, matched: &[u64]) {
     let counts = &metrics.streams[stream];
     let flagged = |flag: u16| batch.rows.iter().filter(|row| row.flags & flag != 0).count() as u64;
     counts.processed.fetch_add(batch.rows.len() as u64, Relaxed);
@@ -154,8 +154,8 @@ fn count(metrics: &Metrics, stream: usize, batch: &Batch, judgement: &Judgement)
     for reject in &batch.rejects {
         Metrics::add_reasons(&counts.rejected, &[(reject.reason, 1)]);
     }
-    for (detector, matched) in metrics.detectors[stream].iter().zip(Judge::matched(judgement)) {
-        detector.matched.fetch_add(matched, Relaxed);
+    for (detector, matched) in metrics.detectors[stream].iter().zip(matched) {
+        detector.matched.fetch_add(*matched, Relaxed);
     }
 }
 

@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+#[path = "oracle/joins.rs"]
+mod joins;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,8 +14,8 @@ use arrow::array::RecordBatch;
 use proptest::prelude::*;
 use watchfire_engine::Outlet;
 use watchfire_engine::decode::Decoder;
-use watchfire_engine::detect::oracle::{self, OracleFinding};
-use watchfire_engine::detect::plan::Planner;
+use watchfire_engine::detect::oracle::{self, AtRest, OracleFinding};
+use watchfire_engine::detect::plan::{Operator, Planner, SequenceKind};
 use watchfire_engine::detect::{Detector, StreamDetectors, compile};
 use watchfire_engine::finding::sinks::MemorySink;
 use watchfire_engine::pipeline::{self, Run};
@@ -26,12 +29,17 @@ use watchfire_record::{
 /// The clock of every run: records lie around it.
 const NOW: i64 = 1_750_000_000_000_000;
 
+/// How many partitions the first stream has.
+const CLOUDTRAIL_PARTITIONS: u8 = 3;
+/// How many both streams have.
+const PARTITIONS: u8 = 5;
+
 #[derive(Debug, Clone)]
 struct Case {
     sql: String,
     /// How long it learns, seconds; 0 for not at all.
     learn: u8,
-    /// Partition and text of each record, in order of intake.
+    /// Partition and text of each record, in order of intake. The partitions from [`CLOUDTRAIL_PARTITIONS`] on are `api`'s.
     records: Vec<(u8, String)>,
     cuts: Vec<bool>,
     workers: usize,
@@ -200,7 +208,11 @@ fn record() -> impl Strategy<Value = String> {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let records = prop::collection::vec((0..3u8, record()), 0..60);
+    let one = prop_oneof![
+        3 => (0..CLOUDTRAIL_PARTITIONS, record()),
+        1 => (CLOUDTRAIL_PARTITIONS..PARTITIONS, joins::api_record()),
+    ];
+    let records = prop::collection::vec(one, 0..80);
     let copied =
         (records, prop::collection::vec(any::<prop::sample::Index>(), 0..6)).prop_map(|(mut records, copies)| {
             for copy in copies {
@@ -211,21 +223,28 @@ fn case() -> impl Strategy<Value = Case> {
             }
             records
         });
-    let cuts = prop::collection::vec(any::<bool>(), 70);
+    let cuts = prop::collection::vec(any::<bool>(), 90);
     let learn = prop_oneof![2 => Just(0), 1 => 1..99u8];
-    (detector(), learn, copied, cuts, 1..4usize, 1..4usize)
+    (prop_oneof![3 => detector(), 2 => joins::detector()], learn, copied, cuts, 1..4usize, 1..4usize)
         .prop_map(|(sql, learn, records, cuts, workers, shards)| Case { sql, learn, records, cuts, workers, shards })
 }
 
-fn stream() -> Stream {
-    Stream { lateness: 45_000_000, ..Stream::cloudtrail() }
+fn streams() -> Vec<Stream> {
+    vec![Stream { lateness: 45_000_000, ..Stream::cloudtrail() }, Stream { lateness: 30_000_000, ..Stream::api() }]
 }
 
 fn batches(case: &Case) -> Vec<RawBatch> {
-    let partitions: Vec<_> = (0..3).map(|number| Arc::new(Partition { topic: "t".into(), number })).collect();
-    let (mut batches, mut offsets) = (vec![RawBatch::default()], [0i64; 3]);
+    let partition = |number: u8| {
+        let topic = if number < CLOUDTRAIL_PARTITIONS { "t" } else { "u" };
+        Arc::new(Partition { topic: topic.into(), number: number.into() })
+    };
+    let partitions: Vec<_> = (0..PARTITIONS).map(partition).collect();
+    let (mut batches, mut offsets) = (vec![RawBatch::default()], [0i64; PARTITIONS as usize]);
     for ((partition, text), cut) in case.records.iter().zip(&case.cuts) {
-        let number = usize::from(*partition);
+        let (number, stream) = (usize::from(*partition), usize::from(*partition >= CLOUDTRAIL_PARTITIONS));
+        if batches.last().unwrap().stream != stream {
+            batches.push(RawBatch { stream, ..RawBatch::default() });
+        }
         let batch = batches.last_mut().unwrap();
         batch.push(&partitions[number], offsets[number], NOW, PayloadKind::Value, text.as_bytes());
         offsets[number] += 1;
@@ -237,8 +256,8 @@ fn batches(case: &Case) -> Vec<RawBatch> {
     batches
 }
 
-/// The processed records in order of intake with all columns, and which of them were accepted.
-fn at_rest(stream: &Stream, batches: &[RawBatch]) -> Option<(RecordBatch, Vec<bool>)> {
+/// A stream's processed records in order of intake with all columns, and which of them were accepted.
+fn at_rest(stream: &Stream, batches: &[&RawBatch]) -> AtRest {
     let columns: Vec<ColumnRequest> = stream
         .all_columns()
         .map(|(name, column_type)| ColumnRequest { source: ColumnSource::Column(name.to_owned()), column_type })
@@ -249,20 +268,20 @@ fn at_rest(stream: &Stream, batches: &[RawBatch]) -> Option<(RecordBatch, Vec<bo
     for partition in batches.iter().flat_map(|batch| &batch.partitions) {
         clock.assign(Arc::clone(partition), NOW, None);
     }
+    let schema = Arc::new(stream.schema());
     for raw in batches {
-        let mut batch = decoder.decode(raw.clone());
+        let mut batch = decoder.decode((*raw).clone());
         clock.stamp(&mut batch, NOW);
         let rows: Vec<u32> = (0..batch.rows.len() as u32).collect();
         let arrays = decoder.decode_rows(&batch, &rows, &columns);
         accepted.extend(batch.rows.iter().map(Row::accepted));
-        parts.push(RecordBatch::try_new(Arc::new(stream.schema()), arrays).unwrap());
+        parts.push(RecordBatch::try_new(Arc::clone(&schema), arrays).unwrap());
     }
-    let first = parts.first()?.schema();
-    Some((arrow::compute::concat_batches(&first, &parts).unwrap(), accepted))
+    AtRest { processed: arrow::compute::concat_batches(&schema, &parts).unwrap(), accepted }
 }
 
 fn stream_through(case: &Case, detector: &Detector, batches: Vec<RawBatch>, fires_early: bool) -> Vec<Finding> {
-    let streams = vec![Arc::new(StreamDetectors::new(stream(), 0, vec![detector.clone()]))];
+    let streams = StreamDetectors::by_stream(std::slice::from_ref(detector), &streams());
     let sink = MemorySink::new("memory");
     let metrics = pipeline::metrics(&streams);
     let run = Run {
@@ -285,15 +304,18 @@ fn stream_through(case: &Case, detector: &Detector, batches: Vec<RawBatch>, fire
     sink.findings()
 }
 
-type Comparable = (String, Option<i64>, Vec<(String, Value)>, Vec<(String, Value)>);
+type Values = Vec<(String, Value)>;
+type Comparable = (String, Option<i64>, Option<i64>, Values, Values);
 
 fn comparable(finding: &Finding) -> Comparable {
     let plain = |values: &[(Arc<str>, Value)]| values.iter().map(|(n, v)| (n.to_string(), v.clone())).collect();
-    (finding.finding_id.to_string(), finding.window, plain(&finding.keys), plain(&finding.row))
+    let id = finding.finding_id.to_string();
+    (id, finding.window, finding.window_end, plain(&finding.keys), plain(&finding.row))
 }
 
 fn comparable_oracle(finding: &OracleFinding) -> Comparable {
-    (finding.finding_id.to_string(), finding.window, finding.keys.clone(), finding.row.clone())
+    let id = finding.finding_id.to_string();
+    (id, finding.window, finding.window_end, finding.keys.clone(), finding.row.clone())
 }
 
 /// Every finding has one end, and before it counts its revisions without a gap.
@@ -314,28 +336,42 @@ fn check_lives(findings: &[Finding]) {
     }
 }
 
+/// What a sequence finds rests on one record of each side, or, an absence, on one.
+fn check_evidence(detector: &Detector, findings: &[Finding]) {
+    let Operator::Sequence(sequence) = &detector.plan.operator else { return };
+    for finding in findings {
+        let times: Vec<i64> = finding.evidence.iter().map(|evidence| evidence.event_time).collect();
+        assert_eq!(times.len(), if sequence.kind == SequenceKind::Absent { 1 } else { 2 }, "{finding:?}");
+        assert_eq!(
+            [times[0], times[times.len() - 1]],
+            [finding.first_event_time, finding.last_event_time],
+            "{finding:?}"
+        );
+        assert!(finding.complete, "{finding:?}");
+    }
+}
+
 fn check(case: &Case) {
-    let stream = stream();
-    let planner = Planner::new(std::slice::from_ref(&stream));
+    let streams = streams();
+    let planner = Planner::new(&streams);
     let text = format!("/*\ntitle = \"t\"\nseverity = \"low\"\nabout = \"a\"\n*/\n{}", case.sql);
     let mut detector = compile::compile_text(&planner, "case", &text).unwrap_or_else(|problems| {
         panic!("{}\n{}", case.sql, problems.iter().map(|p| p.render(false)).collect::<String>())
     });
-    if detector.stateful() {
+    if !matches!(detector.plan.operator, Operator::Match | Operator::Sequence(_)) {
         detector.learn = i64::from(case.learn) * 1_000_000;
     }
     let batches = batches(case);
-    let expected: Vec<Comparable> = match at_rest(&stream, &batches) {
-        None => Vec::new(),
-        Some((records, accepted)) => {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            let found = runtime.block_on(oracle::findings(&detector, &stream, &records, &accepted)).unwrap();
-            found.iter().map(comparable_oracle).collect()
-        }
-    };
+    let of_stream = |index: usize| batches.iter().filter(|batch| batch.stream == index).collect::<Vec<_>>();
+    let records: Vec<AtRest> = streams.iter().enumerate().map(|(index, s)| at_rest(s, &of_stream(index))).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let found = runtime.block_on(oracle::findings(&detector, &streams, &records));
+    let found = found.unwrap_or_else(|error| panic!("{}\n{error}", case.sql));
+    let expected: Vec<Comparable> = found.iter().map(comparable_oracle).collect();
     for fires_early in [false, true] {
         let findings = stream_through(case, &detector, batches.clone(), fires_early);
         check_lives(&findings);
+        check_evidence(&detector, &findings);
         let mut found: Vec<_> = findings.iter().filter(|f| f.state == State::Final).map(comparable).collect();
         found.sort_by(|a, b| a.0.cmp(&b.0));
         assert_eq!(found, expected, "streaming (left) and batch (right) differ for\n{}", case.sql);

@@ -144,7 +144,7 @@ impl Feeder {
     pub fn new(index: usize, detector: &Detector, stream: &Stream, shared: &mut SharedInputs) -> Result<Self> {
         let over_range = matches!(detector.plan.operator, Operator::OverRange { .. });
         let columns = if over_range { detector.row_columns(stream) } else { detector.fold_columns(stream) };
-        let keys = &detector.plan.keys;
+        let keys = &detector.reads().keys;
         let keys = (!keys.is_empty()).then(|| shared.keys(keys, &columns)).transpose()?;
         let aggregates = detector.plan.operator.aggregates().iter();
         let aggregates = aggregates.map(|aggregate| shared.aggregate(aggregate, &columns)).collect::<Result<_>>()?;

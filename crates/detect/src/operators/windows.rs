@@ -95,7 +95,7 @@ impl Windows {
         let Operator::Window { size, slide, aggregates } = &detector.plan.operator else {
             unreachable!("the caller looks at the operator");
         };
-        let columns = schema(schema_of(&detector.plan.row_columns));
+        let columns = schema(schema_of(&detector.reads().row_columns));
         let types = detector.plan.keys.iter().map(|(_, expr)| Ok(Expression::compile(expr, &columns)?.data_type()));
         let types = types.collect::<Result<Vec<_>>>()?;
         let window = Field::new(WINDOW_COLUMN, ColumnType::Time.arrow(), false);
