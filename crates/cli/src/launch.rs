@@ -82,7 +82,7 @@ impl Launch {
 
     /// How many detectors there are.
     pub fn detectors(&self) -> usize {
-        self.streams.iter().map(|stream| stream.detectors.len()).sum()
+        self.streams.iter().flat_map(|stream| &stream.detectors).filter(|detector| detector.input == 0).count()
     }
 
     /// Runs until the input is over or `shutdown` is set.

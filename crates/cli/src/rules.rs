@@ -93,12 +93,13 @@ pub fn shipped_test(detector: &str, file: &str) -> Option<&'static [u8]> {
 
 /// Detectors by stream, in the order of the streams.
 pub fn by_stream(detectors: Vec<Detector>, streams: &[Stream]) -> Vec<Arc<StreamDetectors>> {
-    let mut sorted: Vec<Vec<Detector>> = streams.iter().map(|_| Vec::new()).collect();
-    for detector in detectors {
-        sorted[detector.plan.stream].push(detector);
-    }
-    let one = |(index, (stream, detectors)): (usize, (&Stream, Vec<Detector>))| {
-        Arc::new(StreamDetectors::new(stream.clone(), index, detectors))
-    };
-    streams.iter().zip(sorted).enumerate().map(one).collect()
+    StreamDetectors::by_stream(&detectors, streams)
+}
+
+/// The detectors that input of one stream is enough for, and the names of those that read it and need another's too.
+pub fn of_one_stream(detectors: Vec<Detector>, stream: usize) -> (Vec<Detector>, Vec<String>) {
+    let reading = detectors.into_iter().filter(|detector| detector.plan.reads(stream));
+    let (enough, wanting): (Vec<_>, Vec<_>) =
+        reading.partition(|detector| !detector.stateful() || detector.plan.reads_only(stream));
+    (enough, wanting.into_iter().map(|detector| detector.info.name.clone()).collect())
 }

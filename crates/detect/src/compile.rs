@@ -8,7 +8,7 @@ use watchfire_record::limits::DISTINCT_VALUES;
 
 use crate::detector::Detector;
 use crate::language::{self, Diagnostic, Parsed, RuleFile, codes};
-use crate::plan::{DetectorPlan, Operator, PlanProblem, Planner};
+use crate::plan::{DetectorPlan, Operator, PlanProblem, Planner, sequence};
 
 /// Compiles files, as many at once as there are cores: the detectors of those that are right, and what is to be said of all.
 #[must_use]
@@ -59,16 +59,21 @@ pub fn compile(planner: &Planner, name: &str, file: &str, text: &str) -> (Option
             said.push(language::from_form(&parsed, &message, &help));
             return (None, said);
         }
+        Err(PlanProblem::Join { message, help }) => {
+            said.push(language::from_join(&parsed, &message, &help));
+            return (None, said);
+        }
     };
     said.extend(keys_that_are_not_found(&parsed, &plan));
     said.extend(learning_without_state(&parsed, &plan));
     said.extend(plan.threshold_above(DISTINCT_VALUES).map(|number| language::from_threshold(&parsed, number)));
+    said.extend(sequence::joins_itself(&plan).then(|| language::joins_itself(&parsed)));
     if said.iter().any(Diagnostic::is_error) {
         return (None, said);
     }
-    let info = Arc::new(info(name, &parsed, planner.streams()[plan.stream].name.clone()));
+    let info = Arc::new(info(name, &parsed, planner.streams()[plan.inputs[0].stream].name.clone()));
     let learn = parsed.header.learn.unwrap_or(0);
-    (Some(Detector { info, key: parsed.header.key, learn, plan }), said)
+    (Some(Detector { info, key: parsed.header.key, learn, plan, input: 0 }), said)
 }
 
 /// The header's `key` names columns of the found row.
@@ -86,10 +91,14 @@ fn keys_that_are_not_found(parsed: &Parsed, plan: &DetectorPlan) -> Vec<Diagnost
     missing.map(say).collect()
 }
 
-/// Only what depends on earlier records needs time to learn.
+/// Only what depends on all earlier records needs time to learn.
 fn learning_without_state(parsed: &Parsed, plan: &DetectorPlan) -> Option<Diagnostic> {
-    let span = parsed.header.span("learn").filter(|_| matches!(plan.operator, Operator::Match))?;
-    let message = "`learn` has no meaning here: each record is judged by itself";
+    let message = match plan.operator {
+        Operator::Match => "`learn` has no meaning here: each record is judged by itself",
+        Operator::Sequence(_) => "`learn` has no meaning here: a sequence is judged by its own records",
+        _ => return None,
+    };
+    let span = parsed.header.span("learn")?;
     let error = Diagnostic::error(codes::LEARN, &parsed.file, &parsed.text, span, message);
     Some(error.help("take it out; it holds back detectors that look at earlier records, such as first_seen"))
 }
@@ -151,6 +160,58 @@ mod tests {
             let found = problems(learn, &sql);
             assert!(matches!(found.as_slice(), [(c, text)] if *c == code && text.contains(said)), "{sql}: {found:?}");
         }
+        let learns = "learn = \"7 days\"\n";
+        let within = "AND b.event_time BETWEEN a.event_time AND a.event_time + INTERVAL '1 hour'";
+        let joined = |on: &str| format!("SELECT a.principal FROM cloudtrail a JOIN cloudtrail b ON {on}");
+        let absent = |condition: &str| format!("SELECT principal FROM cloudtrail a WHERE {condition}");
+        for (learn, sql, code, said) in [
+            ("", joined("a.principal = b.principal"), "W039", "needs memory without end at JOIN"),
+            ("", joined("a.principal = b.principal AND b.event_time > a.event_time"), "W039", "at both ends"),
+            ("", joined(&format!("a.principal <> b.principal {within}")), "W039", "without an equality"),
+            (
+                "",
+                joined(&format!(
+                    "a.principal = b.principal {within} AND a.event_time - INTERVAL '1 hour' > b.event_time"
+                )),
+                "W039",
+                "no two records",
+            ),
+            (
+                "",
+                joined(&format!("a.principal = b.principal {within}"))
+                    .replace("a.principal FROM", "a.region, b.region FROM"),
+                "W039",
+                "two columns named `region`",
+            ),
+            (learns, joined(&format!("a.principal = b.principal {within}")), "W036", "its own records at \"7 days\""),
+            ("", absent("NOT EXISTS (SELECT 1 FROM lambda)"), "W039", "at EXISTS"),
+            (
+                "",
+                absent("read_only OR EXISTS (SELECT 1 FROM lambda b WHERE b.event_id = a.event_id)"),
+                "W039",
+                "inside OR",
+            ),
+            (
+                "",
+                absent(&format!(
+                    "EXISTS (SELECT count(*) FROM api b WHERE b.principal = a.principal {within} GROUP BY tumble(event_time, INTERVAL '1 hour'))"
+                )),
+                "W039",
+                "sub-query",
+            ),
+            (
+                "",
+                format!(
+                    "SELECT region FROM cloudtrail UNION ALL {}",
+                    grouped("count(*)").replace("principal, count(*) AS x", "principal")
+                ),
+                "W038",
+                "a union of ranges",
+            ),
+        ] {
+            let found = problems(learn, &sql);
+            assert!(matches!(found.as_slice(), [(c, text)] if *c == code && text.contains(said)), "{sql}: {found:?}");
+        }
         let fine = "learn = \"7 days\"\n";
         assert_eq!(problems(fine, &grouped("sum(length(event_name))")), []);
         assert_eq!(problems(fine, &grouped("max(event_time)")), []);
@@ -184,5 +245,24 @@ mod tests {
         let said = problems("", &having("count(*) > 3 AND 100000 < count(DISTINCT event_name)"));
         assert!(matches!(said.as_slice(), [("W023", text)] if text.ends_with("at 100000")), "{said:?}");
         assert_eq!(problems("", &having("count(*) > 200000 AND count(DISTINCT event_name) > 3")), []);
+    }
+
+    #[test]
+    fn a_record_that_can_join_itself_is_warned_of() {
+        let warned = |conditions: &str| {
+            let text = format!(
+                "/*\ntitle = \"t\"\nseverity = \"low\"\nabout = \"a\"\n*/\nSELECT a.principal FROM cloudtrail a JOIN cloudtrail b \
+                 ON a.principal = b.principal AND b.event_time <= a.event_time + INTERVAL '1 hour' AND {conditions}"
+            );
+            let (detector, said) = compile(&Planner::new(&Stream::built_ins()), "d", "d", &text);
+            assert!(detector.is_some(), "{said:?}");
+            said.iter().map(|said| (said.code, text[said.span.clone()].to_owned())).collect::<Vec<_>>()
+        };
+        let both = "b.event_time >= a.event_time";
+        assert_eq!(warned(both), [("W044", "JOIN".to_owned())]);
+        assert_eq!(warned(&format!("{both} AND a.event_name IN ('x', 'y') AND b.event_name = 'y'")).len(), 1);
+        assert_eq!(warned(&format!("{both} AND a.event_name IN ('x', 'y') AND b.event_name = 'z'")), []);
+        assert_eq!(warned(&format!("{both} AND b.event_id <> a.event_id")), []);
+        assert_eq!(warned("b.event_time > a.event_time"), []);
     }
 }

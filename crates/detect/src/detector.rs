@@ -7,9 +7,9 @@ use datafusion_expr::Expr;
 use watchfire_record::{ColumnRequest, ColumnSource, DetectorInfo, Stream};
 
 use crate::matcher::is_system;
-use crate::plan::{DetectorPlan, Operator};
+use crate::plan::{DetectorPlan, Input, Operator};
 
-/// One detector: what its findings say of it, and its plan.
+/// One detector, as it reads one of its inputs: what its findings say of it, and its plan.
 #[derive(Debug, Clone)]
 pub struct Detector {
     /// What its findings carry.
@@ -20,6 +20,8 @@ pub struct Detector {
     pub learn: i64,
     /// What it runs.
     pub plan: DetectorPlan,
+    /// Which of the plan's inputs this is about: a detector of several is there once for each.
+    pub input: usize,
 }
 
 impl Detector {
@@ -29,10 +31,21 @@ impl Detector {
         !matches!(self.plan.operator, Operator::Match)
     }
 
+    /// What it reads.
+    #[must_use]
+    pub fn reads(&self) -> &Input {
+        &self.plan.inputs[self.input]
+    }
+
+    /// The detector once for each of its inputs.
+    pub fn by_input(&self) -> impl Iterator<Item = Self> {
+        (0..self.plan.inputs.len()).map(|input| Self { input, ..self.clone() })
+    }
+
     /// What a row that is only counted needs: what its expressions read, and its id.
     #[must_use]
     pub fn fold_columns(&self, stream: &Stream) -> Vec<ColumnRequest> {
-        let mut columns = self.plan.row_columns.clone();
+        let mut columns = self.reads().row_columns.clone();
         add(&mut columns, named(stream, "event_id"));
         columns
     }
@@ -83,11 +96,15 @@ pub struct StreamDetectors {
     pub stream: Stream,
     /// Its index in the engine's list.
     pub stream_index: usize,
-    /// The detectors.
+    /// The detectors; one that reads the stream twice is there twice.
     pub detectors: Vec<Detector>,
     /// Those with state, by their indices: all of one entry ask for the same aggregates of the same rows, keys and
     /// windows, and differ in what they find in them, so that one operator serves them.
     pub operators: Vec<Vec<usize>>,
+    /// The detectors' names, each once, in their order.
+    pub names: Vec<String>,
+    /// For each of the detectors, the place of its name.
+    pub places: Vec<usize>,
     /// What a row in a sliding range keeps until it is final: all that a found row of any such detector needs.
     pub kept: Vec<ColumnRequest>,
     /// What every batch is decoded to: all that predicates read, and all that detectors with state keep.
@@ -97,6 +114,19 @@ pub struct StreamDetectors {
 }
 
 impl StreamDetectors {
+    /// These detectors by the streams that they read, in the order of the streams.
+    #[must_use]
+    pub fn by_stream(detectors: &[Detector], streams: &[Stream]) -> Vec<Arc<Self>> {
+        let mut sorted: Vec<Vec<Detector>> = streams.iter().map(|_| Vec::new()).collect();
+        for part in detectors.iter().flat_map(Detector::by_input) {
+            sorted[part.reads().stream].push(part);
+        }
+        let one = |(index, (stream, detectors)): (usize, (&Stream, Vec<Detector>))| {
+            Arc::new(Self::new(stream.clone(), index, detectors))
+        };
+        streams.iter().zip(sorted).enumerate().map(one).collect()
+    }
+
     /// The detectors of one stream.
     #[must_use]
     pub fn new(stream: Stream, stream_index: usize, detectors: Vec<Detector>) -> Self {
@@ -106,14 +136,21 @@ impl StreamDetectors {
                 detector.row_columns(&stream).into_iter().for_each(|request| add(&mut kept, request));
             }
             let state = if detector.stateful() { detector.row_columns(&stream) } else { Vec::new() };
-            for request in detector.plan.predicate_columns.iter().cloned().chain(state) {
+            for request in detector.reads().predicate_columns.iter().cloned().chain(state) {
                 add(&mut available, request);
             }
         }
         available.sort_by_key(is_system);
+        let (mut names, mut places, mut known) = (Vec::new(), Vec::new(), HashMap::new());
+        for name in detectors.iter().map(|detector| &detector.info.name) {
+            places.push(*known.entry(name.as_str()).or_insert_with(|| {
+                names.push(name.clone());
+                names.len() - 1
+            }));
+        }
         let decoded = available.iter().filter(|request| !is_system(request)).cloned().collect();
         let operators = operators(&detectors);
-        Self { stream, stream_index, detectors, operators, kept, decoded, available }
+        Self { stream, stream_index, names, places, detectors, operators, kept, decoded, available }
     }
 }
 
@@ -121,7 +158,7 @@ fn operators(detectors: &[Detector]) -> Vec<Vec<usize>> {
     let mut operators: Vec<Vec<usize>> = Vec::new();
     let mut known = HashMap::new();
     for (index, detector) in detectors.iter().enumerate().filter(|(_, detector)| detector.stateful()) {
-        let DetectorPlan { predicates, keys, operator, .. } = &detector.plan;
+        let (predicates, DetectorPlan { keys, operator, .. }) = (&detector.reads().predicates, &detector.plan);
         if !matches!(operator, Operator::Window { .. }) {
             operators.push(vec![index]);
             continue;

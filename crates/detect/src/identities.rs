@@ -144,11 +144,11 @@ mod tests {
             let set = identities.set(clauses);
             identities.refused(5, identity, set)
         };
-        assert_eq!(refused(1, &[0, 2]), []);
+        assert_eq!(refused(1, &[0, 2]).len(), 0);
         assert_eq!(refused(1, &[0, 2]), [0, 2]);
         assert_eq!(refused(1, &[1, 2]), [2]);
         assert_eq!(refused(1, &[0, 1]), [0, 1]);
-        assert_eq!(refused(2, &[1]), []);
+        assert_eq!(refused(2, &[1]).len(), 0);
         identities.advance(2 * BUCKET);
         assert!(identities.is_empty());
     }

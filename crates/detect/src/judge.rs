@@ -75,9 +75,10 @@ impl Clauses {
         let (mut different, mut of_detector, mut stateful) = (Vec::new(), Vec::new(), Vec::new());
         let mut known: HashMap<(bool, &[Expr]), usize> = HashMap::new();
         for detector in detectors {
-            let clause = *known.entry((detector.stateful(), &detector.plan.predicates)).or_insert(different.len());
+            let predicates = &detector.reads().predicates;
+            let clause = *known.entry((detector.stateful(), predicates)).or_insert(different.len());
             if clause == different.len() {
-                different.push(detector.plan.predicates.clone());
+                different.push(predicates.clone());
                 if detector.stateful() {
                     stateful.push(clause);
                 }
@@ -233,10 +234,14 @@ impl Judge {
         Some(self.feeder.feed(batch, &self.columns, &judgement.rows, &mut inputs))
     }
 
-    /// How many rows each detector wants, in the order of the stream's detectors.
+    /// How many rows each detector wants, in the order of the names of the stream's detectors.
     #[must_use]
     pub fn matched(&self, judgement: &Judgement) -> Vec<u64> {
-        self.clauses.of_detector.iter().map(|clause| judgement.rows[*clause].len() as u64).collect()
+        let mut matched = vec![0; self.detectors.names.len()];
+        for (place, clause) in self.detectors.places.iter().zip(&self.clauses.of_detector) {
+            matched[*place] += judgement.rows[*clause].len() as u64;
+        }
+        matched
     }
 }
 

@@ -1,5 +1,6 @@
 //! A share of the keys of all operators with state.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion_common::Result;
@@ -7,11 +8,11 @@ use datafusion_expr::Expr;
 use watchfire_record::Finding;
 
 use crate::detector::StreamDetectors;
-use crate::operators::feed::{Fed, Feed, StreamBatch};
+use crate::operators::feed::{Fed, StreamBatch};
 use crate::operators::first_seen::is_alone;
 use crate::operators::key_table::KeyTable;
 use crate::operators::post;
-use crate::operators::{FirstSeen, OperatorStatistics, OverRange, StatefulOperator, Windows};
+use crate::operators::{FirstSeen, OperatorStatistics, OverRange, Sequences, StatefulOperator, Windows};
 use crate::plan::Operator;
 
 /// Which shard of `shards` keeps the key of this hash: the same in every worker.
@@ -50,22 +51,39 @@ pub struct Shard {
     index: usize,
     fires_early: bool,
     streams: Vec<StreamState>,
+    sequences: Vec<SequenceState>,
 }
 
 /// What is kept for one stream.
 struct StreamState {
-    /// In the order of the stream's operators.
-    operators: Vec<Kept>,
+    /// In the order of the stream's operators; sides of sequences are kept elsewhere.
+    operators: Vec<Option<Kept>>,
     /// Keys that operators have in common.
     keys: Vec<KeyTable>,
     /// By detector, its operator; `None` for match.
     of_detector: Vec<Option<usize>>,
+    /// For each of the detectors, the place of its name.
+    places: Vec<usize>,
 }
 
 struct Kept {
     operator: Box<dyn StatefulOperator>,
     /// Which of the stream's kinds of keys it has.
     keys: usize,
+}
+
+/// A sequence, which may read two streams.
+struct SequenceState {
+    sequence: Sequences,
+    sides: Vec<Side>,
+}
+
+/// Where a side of a sequence comes from.
+#[derive(Debug, Clone, Copy)]
+struct Side {
+    stream: usize,
+    operator: usize,
+    side: usize,
 }
 
 impl Shard {
@@ -75,8 +93,8 @@ impl Shard {
     /// # Errors
     /// If an expression does not fit its stream, which planning rules out.
     pub fn new(index: usize, streams: &[Arc<StreamDetectors>], fires_early: bool) -> Result<Self> {
-        let streams = streams.iter().map(|stream| StreamState::new(stream, fires_early)).collect::<Result<_>>()?;
-        Ok(Self { index, fires_early, streams })
+        let states = streams.iter().map(|stream| StreamState::new(stream, fires_early)).collect::<Result<_>>()?;
+        Ok(Self { index, fires_early, streams: states, sequences: sequences(streams)? })
     }
 
     /// Takes steps in the order of intake; the findings of each. Operators are independent of one another, so that each
@@ -86,16 +104,68 @@ impl Shard {
         for (index, stream) in self.streams.iter_mut().enumerate() {
             stream.take(index, self.index, self.fires_early, steps, &mut found);
         }
+        for sequence in &mut self.sequences {
+            sequence.take(self.index, steps, &mut found);
+        }
         found
     }
 
-    /// What the operators of a stream count of themselves, in the order of its detectors; those that share one say the
-    /// same.
+    /// What the operators of a stream count of themselves, in the order of the names of its detectors. Those that share
+    /// an operator say the same; a sequence tells all with its first side.
     #[must_use]
     pub fn statistics(&self, stream: usize) -> Vec<OperatorStatistics> {
-        let StreamState { operators, of_detector, .. } = &self.streams[stream];
-        let of = |operator: &Option<usize>| operator.map(|index| operators[index].operator.statistics());
-        of_detector.iter().map(|operator| of(operator).unwrap_or_default()).collect()
+        let StreamState { operators, of_detector, places, .. } = &self.streams[stream];
+        let names = places.iter().max().map_or(0, |last| last + 1);
+        let mut statistics = vec![OperatorStatistics::default(); names];
+        for (operator, place) in of_detector.iter().zip(places) {
+            let Some(index) = *operator else { continue };
+            statistics[*place] += match &operators[index] {
+                Some(kept) => kept.operator.statistics(),
+                None => self.sequence_statistics(stream, index),
+            };
+        }
+        statistics
+    }
+
+    fn sequence_statistics(&self, stream: usize, operator: usize) -> OperatorStatistics {
+        let tells = |side: &Side| side.stream == stream && side.operator == operator && side.side == 0;
+        let told = self.sequences.iter().find(|sequence| sequence.sides.iter().any(tells));
+        told.map(|state| state.sequence.statistics()).unwrap_or_default()
+    }
+}
+
+fn sequences(streams: &[Arc<StreamDetectors>]) -> Result<Vec<SequenceState>> {
+    let mut sequences = Vec::new();
+    let mut numbers: HashMap<&str, usize> = HashMap::new();
+    for (stream, detectors) in streams.iter().enumerate() {
+        for (operator, members) in detectors.operators.iter().enumerate() {
+            let detector = &detectors.detectors[members[0]];
+            if !matches!(detector.plan.operator, Operator::Sequence(_)) {
+                continue;
+            }
+            let number = *numbers.entry(detector.info.name.as_str()).or_insert(sequences.len());
+            if number == sequences.len() {
+                let [a, b] = [0, 1].map(|side| &streams[detector.plan.inputs[side].stream].stream);
+                sequences.push(SequenceState { sequence: Sequences::new(detector, [a, b])?, sides: Vec::new() });
+            }
+            sequences[number].sides.push(Side { stream, operator, side: detector.input });
+        }
+    }
+    Ok(sequences)
+}
+
+impl SequenceState {
+    fn take(&mut self, shard: usize, steps: &[Step<'_>], found: &mut [Vec<Finding>]) {
+        for (step, found) in steps.iter().zip(found) {
+            for Side { stream, operator, side } in &self.sides {
+                if let Some(fed) = step.fed(*stream, *operator, shard) {
+                    self.sequence.feed(*side, &fed);
+                }
+            }
+            for Side { stream, side, .. } in &self.sides {
+                self.sequence.advance(*side, step.times[*stream].watermark, found);
+            }
+        }
     }
 }
 
@@ -106,37 +176,31 @@ impl StreamState {
         let mut operators = Vec::new();
         for (index, members) in stream.operators.iter().enumerate() {
             members.iter().for_each(|detector| of_detector[*detector] = Some(index));
-            let exprs: Vec<&Expr> = stream.detectors[members[0]].plan.keys.iter().map(|(_, expr)| expr).collect();
+            let exprs: Vec<&Expr> = stream.detectors[members[0]].reads().keys.iter().map(|(_, expr)| expr).collect();
             let keys = kinds.iter().position(|known| *known == exprs).unwrap_or_else(|| {
                 kinds.push(exprs);
                 kinds.len() - 1
             });
-            operators.push(Kept { operator: operator(members, stream, fires_early)?, keys });
+            operators.push(operator(members, stream, fires_early)?.map(|operator| Kept { operator, keys }));
         }
         let keys = kinds.iter().map(|_| KeyTable::default()).collect();
-        Ok(Self { operators, keys, of_detector })
+        Ok(Self { operators, keys, of_detector, places: stream.places.clone() })
     }
 
     fn take(&mut self, stream: usize, shard: usize, early: bool, steps: &[Step<'_>], found: &mut [Vec<Finding>]) {
-        let mut feeds: Vec<&[Feed]> = steps.iter().map(|step| step.feeds(stream)).collect();
-        for (index, Kept { operator, keys }) in self.operators.iter_mut().enumerate() {
+        for (index, kept) in self.operators.iter_mut().enumerate() {
+            let Some(Kept { operator, keys }) = kept else { continue };
             let keys = &mut self.keys[*keys];
-            for ((step, feeds), found) in steps.iter().zip(&mut feeds).zip(&mut *found) {
+            for (step, found) in steps.iter().zip(&mut *found) {
                 let StreamTime { watermark, earliest } = step.times[stream];
                 operator.begin(earliest);
-                if let (Some(batch), Some((feed, rest))) = (step.batch, feeds.split_first())
-                    && feed.operator == index
-                {
-                    *feeds = rest;
-                    let fed = Fed::new(batch, feed, shard);
-                    if fed.count() > 0 {
-                        if let Some(groups) = fed.groups() {
-                            keys.turn_to(groups);
-                        }
-                        operator.feed(&fed, keys);
-                        if early {
-                            operator.fire_early(step.now, keys, found);
-                        }
+                if let Some(fed) = step.fed(stream, index, shard) {
+                    if let Some(groups) = fed.groups() {
+                        keys.turn_to(groups);
+                    }
+                    operator.feed(&fed, keys);
+                    if early {
+                        operator.fire_early(step.now, keys, found);
                     }
                 }
                 operator.advance(watermark, keys, found);
@@ -147,20 +211,25 @@ impl StreamState {
 }
 
 impl<'a> Step<'a> {
-    /// What it has for the operators of a stream, in their order.
-    fn feeds(&self, stream: usize) -> &'a [Feed] {
-        self.batch.filter(|_| self.stream == stream).map_or(&[], |batch| &batch.feeds)
+    /// What it has for an operator of a stream in this shard.
+    fn fed(&self, stream: usize, operator: usize, shard: usize) -> Option<Fed<'a>> {
+        let batch = self.batch.filter(|_| self.stream == stream)?;
+        let place = batch.feeds.binary_search_by_key(&operator, |feed| feed.operator).ok()?;
+        let fed = Fed::new(batch, &batch.feeds[place], shard);
+        (fed.count() > 0).then_some(fed)
     }
 }
 
-fn operator(members: &[usize], stream: &StreamDetectors, early: bool) -> Result<Box<dyn StatefulOperator>> {
+/// The operator of these detectors; `None` for a side of a sequence.
+fn operator(members: &[usize], stream: &StreamDetectors, early: bool) -> Result<Option<Box<dyn StatefulOperator>>> {
     let detector = &stream.detectors[members[0]];
-    Ok(match &detector.plan.operator {
+    Ok(Some(match &detector.plan.operator {
         Operator::Match => unreachable!("match keeps no state"),
+        Operator::Sequence(_) => return Ok(None),
         Operator::OverRange { aggregates } if is_alone(aggregates, post::early(&detector.plan.having, aggregates)) => {
             Box::new(FirstSeen::new(detector, &stream.kept, early)?)
         }
         Operator::OverRange { .. } => Box::new(OverRange::new(detector, stream, early)?),
         Operator::Window { .. } => Box::new(Windows::new(members, stream, early)?),
-    })
+    }))
 }

@@ -52,6 +52,8 @@ pub enum Subject<'a> {
     Window(i64),
     /// A record, by its identity.
     Record(&'a [Value]),
+    /// Several records, by the identity of each.
+    Records(&'a [&'a [Value]]),
     /// The first record of a key after a pause, by its time.
     FirstSeen(i64),
 }
@@ -67,14 +69,17 @@ pub fn finding_id(detector: &str, operator: &str, size: i64, keys: &[Value], sub
     match subject {
         Subject::Window(start) => part(&mut hasher, b'w', &start.to_le_bytes()),
         Subject::FirstSeen(time) => part(&mut hasher, b'f', &time.to_le_bytes()),
-        Subject::Record(identity) => {
-            part(&mut hasher, b'r', &[]);
-            identity.iter().for_each(|value| value_part(&mut hasher, value));
-        }
+        Subject::Record(identity) => record_part(&mut hasher, identity),
+        Subject::Records(identities) => identities.iter().for_each(|identity| record_part(&mut hasher, identity)),
     }
     let mut id = [0; 16];
     id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     FindingId(id)
+}
+
+fn record_part(hasher: &mut blake3::Hasher, identity: &[Value]) {
+    part(hasher, b'r', &[]);
+    identity.iter().for_each(|value| value_part(hasher, value));
 }
 
 fn value_part(hasher: &mut blake3::Hasher, value: &Value) {

@@ -168,10 +168,7 @@ impl Delivery {
             for shard in self.statistics.iter().flatten() {
                 sums.resize(shard[stream].len(), OperatorStatistics::default());
                 for (sum, one) in sums.iter_mut().zip(&shard[stream]) {
-                    sum.rows += one.rows;
-                    sum.keys += one.keys;
-                    sum.evicted += one.evicted;
-                    sum.too_late += one.too_late;
+                    *sum += *one;
                 }
             }
             self.metrics.operators(stream, &sums);

@@ -47,6 +47,8 @@ pub struct DetectorMetrics {
     pub keys: AtomicU64,
     /// Keys thrown out at the limit.
     pub evicted: AtomicU64,
+    /// Rows and pairs of a sequence left out at a limit.
+    pub dropped: AtomicU64,
     /// Rows that came after what they belong to was final.
     pub too_late: AtomicU64,
 }
@@ -70,7 +72,8 @@ pub struct Metrics {
     pub repeated: AtomicU64,
     /// Findings that a sink which is not required had no room for.
     pub undelivered: AtomicU64,
-    by_name: HashMap<String, (usize, usize)>,
+    /// By name: the streams that a detector reads, and its place in each.
+    by_name: HashMap<String, Vec<(usize, usize)>>,
     latency: Mutex<Histogram<u64>>,
 }
 
@@ -132,6 +135,12 @@ impl Metrics {
         }
     }
 
+    /// How many detectors there are; one of two streams counts once.
+    #[must_use]
+    pub fn detector_count(&self) -> usize {
+        self.by_name.len()
+    }
+
     /// Counts of one stream.
     #[must_use]
     pub fn counts(&self, stream: usize) -> Counts {
@@ -177,7 +186,10 @@ impl Metrics {
             State::Final => 2,
             State::Withdrawn => 3,
         };
-        if let Some((stream, index)) = self.by_name.get(&finding.detector.name) {
+        // That of the stream which the finding names: a detector of two streams is in both.
+        let mut places = self.by_name.get(&finding.detector.name).into_iter().flatten();
+        if let Some((stream, index)) = places.find(|(stream, _)| self.streams[*stream].name == finding.detector.stream)
+        {
             self.detectors[*stream][*index].findings[state].fetch_add(1, Relaxed);
         }
     }
@@ -187,6 +199,7 @@ impl Metrics {
         for (detector, statistics) in self.detectors[stream].iter().zip(statistics) {
             detector.keys.store(statistics.keys, Relaxed);
             detector.evicted.store(statistics.evicted, Relaxed);
+            detector.dropped.store(statistics.dropped, Relaxed);
             detector.too_late.store(statistics.too_late, Relaxed);
         }
     }
@@ -284,10 +297,13 @@ impl Metrics {
     fn write_detectors(&self, out: &mut String) {
         let all = || self.detectors.iter().flatten();
         type Pick = fn(&DetectorMetrics) -> &AtomicU64;
-        let each: [(&str, &str, &str, Pick); 4] = [
+        let each: [(&str, &str, &str, Pick); 5] = [
             ("watchfire_detector_matched_total", "Rows that passed the detector's WHERE.", "counter", |d| &d.matched),
             ("watchfire_detector_keys", "Keys that the detector keeps.", "gauge", |d| &d.keys),
             ("watchfire_detector_evicted_total", "Keys thrown out at the limit.", "counter", |d| &d.evicted),
+            ("watchfire_detector_dropped_total", "Rows and pairs of a sequence left out at a limit.", "counter", |d| {
+                &d.dropped
+            }),
             (
                 "watchfire_detector_too_late_total",
                 "Rows that came after what they belong to was final: of a partition that was handed over.",
@@ -330,11 +346,14 @@ impl Metrics {
 }
 
 /// Where each detector's counts are.
-fn places(detectors: &[Vec<String>]) -> HashMap<String, (usize, usize)> {
-    let of = |(stream, names): (usize, &Vec<String>)| -> Vec<_> {
-        names.iter().enumerate().map(|(index, name)| (name.clone(), (stream, index))).collect()
-    };
-    detectors.iter().enumerate().flat_map(of).collect()
+fn places(detectors: &[Vec<String>]) -> HashMap<String, Vec<(usize, usize)>> {
+    let mut places: HashMap<String, Vec<(usize, usize)>> = HashMap::new();
+    for (stream, names) in detectors.iter().enumerate() {
+        for (index, name) in names.iter().enumerate() {
+            places.entry(name.clone()).or_default().push((stream, index));
+        }
+    }
+    places
 }
 
 fn total(counts: &Mutex<BTreeMap<&'static str, u64>>) -> u64 {

@@ -79,8 +79,7 @@ pub struct Run {
 #[must_use]
 pub fn metrics(streams: &[Arc<StreamDetectors>]) -> Arc<Metrics> {
     let definitions: Vec<_> = streams.iter().map(|s| s.stream.clone()).collect();
-    let name = |d: &watchfire_detect::Detector| d.info.name.clone();
-    let names: Vec<Vec<String>> = streams.iter().map(|s| s.detectors.iter().map(name).collect()).collect();
+    let names: Vec<Vec<String>> = streams.iter().map(|s| s.names.clone()).collect();
     Arc::new(Metrics::new(&definitions, &names))
 }
 
@@ -162,7 +161,7 @@ impl Rooms {
         let workers = (0..run.workers.max(1)).map(worker).collect::<Result<Vec<_>, _>>()?;
         let shard = |index| StateShard::new(index, &run.streams, run.fires_early);
         let states = (0..shards).map(shard).collect::<Result<Vec<_>, _>>()?;
-        let names = |s: &Arc<StreamDetectors>| s.detectors.iter().map(|d| d.info.name.as_str().into()).collect();
+        let names = |s: &Arc<StreamDetectors>| s.names.iter().map(|name| name.as_str().into()).collect();
         let delivery = Delivery::new(DeliveryParts {
             shards,
             blinded: run.streams.iter().map(names).collect(),

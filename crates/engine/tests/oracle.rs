@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+#[path = "oracle/joins.rs"]
+mod joins;
 #[path = "oracle/known.rs"]
 mod known;
 #[path = "oracle/lives.rs"]
@@ -23,8 +25,8 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 use watchfire_engine::Outlet;
 use watchfire_engine::decode::Decoder;
-use watchfire_engine::detect::oracle::{self, OracleFinding};
-use watchfire_engine::detect::plan::Planner;
+use watchfire_engine::detect::oracle::{self, AtRest, OracleFinding};
+use watchfire_engine::detect::plan::{Operator, Planner, SequenceKind};
 use watchfire_engine::detect::{Detector, StreamDetectors, compile};
 use watchfire_engine::finding::sinks::MemorySink;
 use watchfire_engine::pipeline::{self, Run};
@@ -35,12 +37,17 @@ use watchfire_record::{ColumnRequest, ColumnSource, Finding, Row, SimulatedClock
 /// The clock of every run: records lie around it.
 const NOW: i64 = 1_750_000_000_000_000;
 
+/// How many partitions the first stream has.
+const CLOUDTRAIL_PARTITIONS: u8 = 3;
+/// How many both streams have.
+const PARTITIONS: u8 = 5;
+
 #[derive(Debug, Clone)]
 struct Case {
     sql: String,
     /// How long it learns, seconds; 0 for not at all.
     learn: u8,
-    /// Partition and text of each record, in order of intake.
+    /// Partition and text of each record, in order of intake. The partitions from [`CLOUDTRAIL_PARTITIONS`] on are `api`'s.
     records: Vec<(u8, String)>,
     cuts: Vec<bool>,
     /// From when to when each partition is read; it starts with the first record, unless said otherwise.
@@ -228,7 +235,11 @@ fn record() -> impl Strategy<Value = String> {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let records = prop::collection::vec((0..3u8, record()), 0..60);
+    let one = prop_oneof![
+        3 => (0..CLOUDTRAIL_PARTITIONS, record()),
+        1 => (CLOUDTRAIL_PARTITIONS..PARTITIONS, joins::api_record()),
+    ];
+    let records = prop::collection::vec(one, 0..80);
     let copied =
         (records, prop::collection::vec(any::<prop::sample::Index>(), 0..6)).prop_map(|(mut records, copies)| {
             for copy in copies {
@@ -239,10 +250,15 @@ fn case() -> impl Strategy<Value = Case> {
             }
             records
         });
-    let cuts = prop::collection::vec(any::<bool>(), 70);
+    let cuts = prop::collection::vec(any::<bool>(), 90);
     let learn = prop_oneof![2 => Just(0), 1 => 1..99u8];
-    let lives = prop_oneof![2 => Just(vec![Life::WHOLE; 3]), 1 => prop::collection::vec(lives::life(), 3)];
-    (detector(), learn, copied, cuts, lives, 1..4usize, 1..4usize).prop_map(
+    let partitions = usize::from(PARTITIONS);
+    let lives = prop_oneof![
+        2 => Just(vec![Life::WHOLE; partitions]),
+        1 => prop::collection::vec(lives::life(), partitions)
+    ];
+    let detector = prop_oneof![3 => detector(), 2 => joins::detector()];
+    (detector, learn, copied, cuts, lives, 1..4usize, 1..4usize).prop_map(
         |(sql, learn, records, cuts, lives, workers, shards)| Case {
             sql,
             learn,
@@ -255,12 +271,12 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
-fn stream() -> Stream {
-    Stream { lateness: 45_000_000, ..Stream::cloudtrail() }
+fn streams() -> Vec<Stream> {
+    vec![Stream { lateness: 45_000_000, ..Stream::cloudtrail() }, Stream { lateness: 30_000_000, ..Stream::api() }]
 }
 
-/// The processed records in order of intake with all columns, and which of them were accepted.
-fn at_rest(stream: &Stream, events: &[Event]) -> Option<(RecordBatch, Vec<bool>)> {
+/// The processed records of the stream of this index in order of intake with all columns, and which of them were accepted.
+fn at_rest(index: usize, stream: &Stream, events: &[Event]) -> AtRest {
     let columns: Vec<ColumnRequest> = stream
         .all_columns()
         .map(|(name, column_type)| ColumnRequest { source: ColumnSource::Column(name.to_owned()), column_type })
@@ -268,7 +284,8 @@ fn at_rest(stream: &Stream, events: &[Event]) -> Option<(RecordBatch, Vec<bool>)
     let mut decoder = Decoder::new(stream, 0, Vec::new());
     let mut clock = StreamClock::new(stream);
     let (mut parts, mut accepted) = (Vec::new(), Vec::new());
-    for event in events {
+    let schema = Arc::new(stream.schema());
+    for event in events.iter().filter(|event| lives::stream_of(event) == index) {
         let Event::Batch(raw) = event else {
             lives::move_time(&mut clock, event);
             continue;
@@ -278,14 +295,13 @@ fn at_rest(stream: &Stream, events: &[Event]) -> Option<(RecordBatch, Vec<bool>)
         let rows: Vec<u32> = (0..batch.rows.len() as u32).collect();
         let arrays = decoder.decode_rows(&batch, &rows, &columns);
         accepted.extend(batch.rows.iter().map(Row::accepted));
-        parts.push(RecordBatch::try_new(Arc::new(stream.schema()), arrays).unwrap());
+        parts.push(RecordBatch::try_new(Arc::clone(&schema), arrays).unwrap());
     }
-    let first = parts.first()?.schema();
-    Some((arrow::compute::concat_batches(&first, &parts).unwrap(), accepted))
+    AtRest { processed: arrow::compute::concat_batches(&schema, &parts).unwrap(), accepted }
 }
 
 fn stream_through(case: &Case, detector: &Detector, events: Vec<Event>, fires_early: bool) -> Vec<Finding> {
-    let streams = vec![Arc::new(StreamDetectors::new(stream(), 0, vec![detector.clone()]))];
+    let streams = StreamDetectors::by_stream(std::slice::from_ref(detector), &streams());
     let sink = MemorySink::new("memory");
     let metrics = pipeline::metrics(&streams);
     let run = Run {
@@ -308,15 +324,18 @@ fn stream_through(case: &Case, detector: &Detector, events: Vec<Event>, fires_ea
     sink.findings()
 }
 
-type Comparable = (String, Option<i64>, Vec<(String, Value)>, Vec<(String, Value)>);
+type Values = Vec<(String, Value)>;
+type Comparable = (String, Option<i64>, Option<i64>, Values, Values);
 
 fn comparable(finding: &Finding) -> Comparable {
     let plain = |values: &[(Arc<str>, Value)]| values.iter().map(|(n, v)| (n.to_string(), v.clone())).collect();
-    (finding.finding_id.to_string(), finding.window, plain(&finding.keys), plain(&finding.row))
+    let id = finding.finding_id.to_string();
+    (id, finding.window, finding.window_end, plain(&finding.keys), plain(&finding.row))
 }
 
 fn comparable_oracle(finding: &OracleFinding) -> Comparable {
-    (finding.finding_id.to_string(), finding.window, finding.keys.clone(), finding.row.clone())
+    let id = finding.finding_id.to_string();
+    (id, finding.window, finding.window_end, finding.keys.clone(), finding.row.clone())
 }
 
 /// Every finding has one end, and before it counts its revisions without a gap.
@@ -339,34 +358,45 @@ fn check_lives(findings: &[Finding]) -> TestCaseResult {
     Ok(())
 }
 
+/// What a sequence finds rests on one record of each side, or, an absence, on one.
+fn check_evidence(detector: &Detector, findings: &[Finding]) -> TestCaseResult {
+    let Operator::Sequence(sequence) = &detector.plan.operator else { return Ok(()) };
+    for finding in findings {
+        let times: Vec<i64> = finding.evidence.iter().map(|evidence| evidence.event_time).collect();
+        let wanted = if sequence.kind == SequenceKind::Absent { 1 } else { 2 };
+        prop_assert_eq!(times.len(), wanted, "{:?}", finding);
+        let ends = [times[0], times[times.len() - 1]];
+        prop_assert_eq!(ends, [finding.first_event_time, finding.last_event_time], "{:?}", finding);
+        prop_assert!(finding.complete, "{:?}", finding);
+    }
+    Ok(())
+}
+
 /// Building one costs milliseconds, and a case about as much.
-static PLANNER: LazyLock<Planner> = LazyLock::new(|| Planner::new(&[stream()]));
+static PLANNER: LazyLock<Planner> = LazyLock::new(|| Planner::new(&streams()));
 
 thread_local! {
     static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 }
 
 fn check(case: &Case) -> TestCaseResult {
-    let stream = stream();
+    let streams = streams();
     let text = format!("/*\ntitle = \"t\"\nseverity = \"low\"\nabout = \"a\"\n*/\n{}", case.sql);
     let mut detector = compile::compile_text(&PLANNER, "case", &text).unwrap_or_else(|problems| {
         panic!("{}\n{}", case.sql, problems.iter().map(|p| p.render(false)).collect::<String>())
     });
-    if detector.stateful() {
+    if !matches!(detector.plan.operator, Operator::Match | Operator::Sequence(_)) {
         detector.learn = i64::from(case.learn) * 1_000_000;
     }
     let events = lives::events(case);
-    let expected: Vec<Comparable> = match at_rest(&stream, &events) {
-        None => Vec::new(),
-        Some((records, accepted)) => {
-            let found =
-                RUNTIME.with(|runtime| runtime.block_on(oracle::findings(&detector, &stream, &records, &accepted)));
-            found.unwrap().iter().map(comparable_oracle).collect()
-        }
-    };
+    let records: Vec<AtRest> = streams.iter().enumerate().map(|(index, s)| at_rest(index, s, &events)).collect();
+    let found = RUNTIME.with(|runtime| runtime.block_on(oracle::findings(&detector, &streams, &records)));
+    let found = found.unwrap_or_else(|error| panic!("{}\n{error}", case.sql));
+    let expected: Vec<Comparable> = found.iter().map(comparable_oracle).collect();
     for fires_early in [false, true] {
         let findings = stream_through(case, &detector, events.clone(), fires_early);
         check_lives(&findings)?;
+        check_evidence(&detector, &findings)?;
         let mut found: Vec<_> = findings.iter().filter(|f| f.state == State::Final).map(comparable).collect();
         found.sort_by(|a, b| a.0.cmp(&b.0));
         prop_assert_eq!(found, expected.clone(), "streaming (left) and batch (right) differ for\n{}", case.sql);

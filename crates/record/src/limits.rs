@@ -28,3 +28,11 @@ pub const KEYS: usize = 1_000_000;
 pub const DISTINCT_VALUES: usize = 100_000;
 /// Rows kept for one key within its range. More: the oldest go, and the finding says `complete: false`.
 pub const BUFFERED_ROWS: usize = 1_000_000;
+/// Rows kept for one key on one side of a sequence. More: the oldest go, and the finding says `complete: false`.
+pub const JOIN_ROWS: usize = 10_000;
+/// Pairs that one record makes with earlier ones of its key. More: the oldest of these are left out, and the finding says `complete: false`.
+pub const JOIN_MATCHES: usize = 1_000;
+/// Bytes of pairs that one sequence finds in one batch in one shard. More: they are left out, and the key's findings say `complete: false`.
+pub const JOIN_FOUND_BYTES: usize = 64 << 20;
+/// Bytes that one sequence keeps in one shard. More: the keys that take the most go first, and what is found then says `complete: false`.
+pub const JOIN_BYTES: usize = 256 << 20;

@@ -1,5 +1,7 @@
 //! `rules explain`: what a detector reads, what it keeps in memory, and when it fires, in words.
 
+mod inputs;
+
 use std::path::{Path, PathBuf};
 
 use watchfire_engine::detect::language::nearest;
@@ -34,9 +36,8 @@ pub fn run(options: &Explain, settings: &Settings, screen: &Screen) -> Result<()
     }
     let rules = rules.or_say(screen)?;
     for (index, detector) in rules.detectors.iter().enumerate() {
-        let stream = &settings.streams[detector.plan.stream];
         let gap = if index > 0 { "\n" } else { "" };
-        screen.print(&format!("{gap}{}", explain(detector, stream, screen)))?;
+        screen.print(&format!("{gap}{}", explain(detector, &settings.streams, screen)))?;
     }
     Ok(())
 }
@@ -71,8 +72,8 @@ impl Lines<'_> {
     }
 }
 
-fn explain(detector: &Detector, stream: &Stream, screen: &Screen) -> String {
-    let info = &detector.info;
+fn explain(detector: &Detector, streams: &[Stream], screen: &Screen) -> String {
+    let (info, stream) = (&detector.info, &streams[detector.reads().stream]);
     let mut lines = Lines { screen, text: format!("{}\n", paint(screen.colour(), "1", &info.name)) };
     lines.add("title", &info.title);
     lines.add("severity", info.severity.name());
@@ -84,10 +85,22 @@ fn explain(detector: &Detector, stream: &Stream, screen: &Screen) -> String {
     lines.each("response", info.response.clone());
     lines.add("version", &info.version);
     let plan = &detector.plan;
-    lines.add("stream", &format!("{} (topic {})", stream.name, stream.topic));
+    let parts: Vec<Detector> = detector.by_input().collect();
+    let mut read: Vec<String> = parts
+        .iter()
+        .map(|part| &streams[part.reads().stream])
+        .map(|s| format!("{} (topic {})", s.name, s.topic))
+        .collect();
+    read.dedup();
+    lines.each("stream", read);
     lines.add("operator", operator(detector));
-    let predicates = plan.predicates.iter().map(|part| plain(&part.to_string()));
-    lines.each("where", or_none(predicates.collect(), "every record"));
+    for (label, text) in inputs::inputs(detector, streams) {
+        lines.add(&label, &text);
+    }
+    if let [one] = parts.as_slice() {
+        let predicates = one.reads().predicates.iter().map(|part| plain(&part.to_string()));
+        lines.each("where", or_none(predicates.collect(), "every record"));
+    }
     lines.each("keys", plan.keys.iter().map(|(name, expr)| named(name, &plain(&expr.to_string()))));
     lines.each("keys", detector.key.iter().cloned());
     lines.each("computes", plan.operator.aggregates().iter().enumerate().map(|(index, a)| aggregate(index, a)));
@@ -96,9 +109,9 @@ fn explain(detector: &Detector, stream: &Stream, screen: &Screen) -> String {
     }
     lines.each("having", plan.having.iter().map(|part| plain(&part.to_string())));
     lines.add("finds", &plan.outputs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "));
-    lines.add("decodes", &decoded(detector, stream));
-    lines.add("keeps", &state(detector, stream));
-    lines.add("fires", &fires(detector, stream));
+    lines.each("decodes", all_decoded(&parts, streams));
+    lines.add("keeps", &state(detector, streams));
+    lines.add("fires", &fires(detector, streams));
     if detector.learn > 0 {
         lines.add(
             "learns",
@@ -156,30 +169,41 @@ fn aggregate(index: usize, aggregate: &Aggregate) -> String {
     format!("#{index}: {function}{filter}{range}")
 }
 
-fn decoded(detector: &Detector, stream: &Stream) -> String {
-    let all = StreamDetectors::new(stream.clone(), 0, vec![detector.clone()]);
+/// What is decoded of each stream.
+fn all_decoded(parts: &[Detector], streams: &[Stream]) -> Vec<String> {
+    let mut read: Vec<usize> = parts.iter().map(|part| part.reads().stream).collect();
+    read.dedup();
+    let several = read.len() > 1;
+    let text = |index: usize| {
+        let of_stream: Vec<Detector> = parts.iter().filter(|part| part.reads().stream == index).cloned().collect();
+        let text = decoded(&of_stream, &streams[index]);
+        if several { format!("of {}: {text}", streams[index].name) } else { text }
+    };
+    read.into_iter().map(text).collect()
+}
+
+fn decoded(parts: &[Detector], stream: &Stream) -> String {
+    let all = StreamDetectors::new(stream.clone(), 0, parts.to_vec());
     let names: Vec<String> = all.decoded.iter().map(watchfire_record::ColumnRequest::name).collect();
     let of_each = if names.is_empty() {
         "of each record its time alone".into()
     } else {
         format!("of each record {}", names.join(", "))
     };
-    if detector.stateful() {
+    if parts.iter().any(Detector::stateful) {
         return of_each;
     }
-    let more: Vec<String> = detector
-        .row_columns(stream)
-        .iter()
-        .map(watchfire_record::ColumnRequest::name)
-        .filter(|name| !names.contains(name))
-        .collect();
+    let shown = parts.iter().flat_map(|part| part.row_columns(stream));
+    let mut more: Vec<String> = shown.map(|request| request.name()).filter(|name| !names.contains(name)).collect();
+    more.dedup();
     if more.is_empty() { of_each } else { format!("{of_each}; of those found also {}", more.join(", ")) }
 }
 
-fn state(detector: &Detector, stream: &Stream) -> String {
-    let lateness = duration::format(stream.lateness);
+fn state(detector: &Detector, streams: &[Stream]) -> String {
+    let lateness = duration::format(streams[detector.reads().stream].lateness);
     match &detector.plan.operator {
         Operator::Match => "nothing: each record is judged by itself".into(),
+        Operator::Sequence(sequence) => inputs::state(detector, sequence, streams),
         Operator::OverRange { .. } if is_first_seen(detector) => format!(
             "per key when its records began and ended to come, and the first ones until they are final; at most {} keys a shard",
             numbers::count(limits::KEYS as u64),
@@ -215,9 +239,11 @@ fn is_first_seen(detector: &Detector) -> bool {
     first_seen::is_alone(aggregates, post::early(&detector.plan.having, aggregates))
 }
 
-fn fires(detector: &Detector, stream: &Stream) -> String {
+fn fires(detector: &Detector, streams: &[Stream]) -> String {
+    let stream = &streams[detector.reads().stream];
     match &detector.plan.operator {
         Operator::Match => "at once, and finally: no later record can change it".into(),
+        Operator::Sequence(sequence) => inputs::fires(detector, sequence, streams),
         Operator::OverRange { .. } if is_first_seen(detector) => format!(
             "at once; final when the watermark has passed the record: {} behind the newest one. It is withdrawn if an earlier record turns up until then",
             duration::format(stream.lateness)

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use watchfire_engine::detect::Detector;
-use watchfire_engine::detect::plan::Operator;
+use watchfire_engine::detect::plan::{Operator, Sequence, SequenceKind};
 use watchfire_engine::finding::escape;
 
 use crate::arguments::RulePaths;
@@ -39,8 +39,11 @@ fn as_json(detector: &Detector) -> serde_json::Value {
 
 /// The operator's name as the manual has it.
 pub fn operator(detector: &Detector) -> &'static str {
-    match detector.plan.operator {
+    match &detector.plan.operator {
+        Operator::Match if detector.plan.inputs.len() > 1 => "union",
         Operator::Match => "match",
+        Operator::Sequence(Sequence { kind: SequenceKind::Absent, .. }) => "absence",
+        Operator::Sequence(_) => "sequence",
         Operator::OverRange { .. } => "over range",
         Operator::Window { .. } => "window",
     }

@@ -39,10 +39,16 @@ pub fn of_run(metrics: &Metrics, micros: i64) -> String {
         "{} by {} of {} in {} ({} records a second)\n",
         numbers::of(metrics.delivered.load(Relaxed), "finding", "findings"),
         metrics.detectors.iter().flatten().filter(|d| d.findings.iter().any(|n| n.load(Relaxed) > 0)).count(),
-        numbers::of(metrics.detectors.iter().flatten().count() as u64, "detector", "detectors"),
+        numbers::of(metrics.detector_count() as u64, "detector", "detectors"),
         numbers::duration(u64::try_from(micros).unwrap_or(0)),
         numbers::count((total.consumed as f64 / seconds) as u64),
     );
+    let dropped: u64 = metrics.detectors.iter().flatten().map(|d| d.dropped.load(Relaxed)).sum();
+    if dropped > 0 {
+        text += &format!(
+            "{dropped} rows or pairs of sequences were left out at a limit: what they would have found is missing\n"
+        );
+    }
     let evicted: u64 = metrics.detectors.iter().flatten().map(|d| d.evicted.load(Relaxed)).sum();
     if evicted > 0 {
         text += &format!(

@@ -26,7 +26,7 @@ codes! {
     SESSION = "W015": "session windows are not supported";
     FOREIGN_FORM = "W016": "the syntax of another streaming engine";
     HOP = "W017": "a hopping window is not the one of its GROUP BY";
-    JOIN = "W018": "joins, sub-queries and set operations are not run in this version";
+    JOIN = "W018": "the join, sub-query or set operation is not one of those that are run";
     ROW_FRAME = "W019": "functions and frames over single rows are not run in this version";
     FRAME = "W020": "the frame is not bounded by intervals before the row";
     OVER_ORDER = "W021": "an OVER clause is not ordered by event_time";
@@ -47,10 +47,12 @@ codes! {
     LEARN = "W036": "`learn` has no meaning for this detector";
     PLANNER = "W037": "the planner does not accept the query";
     FORM = "W038": "the query is no form that is run";
+    JOIN_BOUND = "W039": "a sequence is not of two sides, joined by an equality and within a bound of time";
     NULL_KEY = "W040": "a key can be NULL, and NULL is then one group";
     VERSIONED_NAME = "W041": "some event names carry an API version, so that a comparison misses them";
     KEY_UNUSED = "W042": "the header's `key` has no effect";
     NO_TESTS = "W043": "test files are missing";
+    JOINS_ITSELF = "W044": "a record can be both sides of a sequence";
 }
 
 #[cfg(test)]

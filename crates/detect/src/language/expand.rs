@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use datafusion_sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion_sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, GroupByExpr, Ident, Interval, NamedWindowDefinition, ObjectName, OrderByExpr, OrderByOptions,
-    Query, Select, SelectItem, SetExpr, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut, WindowFrame,
-    WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
+    FunctionArguments, GroupByExpr, Ident, Interval, JoinConstraint, JoinOperator, NamedWindowDefinition, ObjectName,
+    OrderByExpr, OrderByOptions, Query, Select, SelectItem, SetExpr, TableFactor, UnaryOperator, Value, VisitMut,
+    VisitorMut, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
 };
 
 use super::codes;
@@ -43,12 +43,20 @@ fn expand_query(query: &mut Query, problems: &mut Vec<Ident>) {
     for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
         expand_query(&mut cte.query, problems);
     }
-    match query.body.as_mut() {
+    expand_body(&mut query.body, problems);
+    hop::spread(query);
+}
+
+fn expand_body(body: &mut SetExpr, problems: &mut Vec<Ident>) {
+    match body {
         SetExpr::Select(select) => expand_select(select, problems),
         SetExpr::Query(inner) => expand_query(inner, problems),
+        SetExpr::SetOperation { left, right, .. } => {
+            expand_body(left, problems);
+            expand_body(right, problems);
+        }
         _ => {}
     }
-    hop::spread(query);
 }
 
 fn expand_factor(factor: &mut TableFactor, problems: &mut Vec<Ident>) {
@@ -62,6 +70,7 @@ fn expand_factor(factor: &mut TableFactor, problems: &mut Vec<Ident>) {
 fn expand_select(select: &mut Select, problems: &mut Vec<Ident>) {
     for table in &mut select.from {
         expand_factor(&mut table.relation, problems);
+        table.joins.iter_mut().for_each(|join| expand_factor(&mut join.relation, problems));
     }
     once_each(select);
     select.projection.iter_mut().for_each(name_item);
@@ -74,6 +83,13 @@ fn expand_select(select: &mut Select, problems: &mut Vec<Ident>) {
     select.window_before_qualify = false;
     let _ = select.projection.visit(&mut rewrite);
     let _ = select.selection.visit(&mut rewrite);
+    for join in select.from.iter_mut().flat_map(|table| &mut table.joins) {
+        if let JoinOperator::Join(JoinConstraint::On(on)) | JoinOperator::Inner(JoinConstraint::On(on)) =
+            &mut join.join_operator
+        {
+            let _ = on.visit(&mut rewrite);
+        }
+    }
     let _ = select.having.visit(&mut rewrite);
     let _ = select.qualify.visit(&mut rewrite);
     if let GroupByExpr::Expressions(exprs, _) = &mut select.group_by {

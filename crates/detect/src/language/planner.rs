@@ -70,6 +70,28 @@ pub fn from_threshold(parsed: &Parsed, number: f64) -> Diagnostic {
         .help(format!("compare with less: >= {DISTINCT_VALUES} holds from there on; count(*) has no limit"))
 }
 
+/// A join that is no sequence that is run; the caret is at the JOIN, or at the EXISTS.
+#[must_use]
+pub fn from_join(parsed: &Parsed, message: &str, help: &str) -> Diagnostic {
+    parsed.error(codes::JOIN_BOUND, join_word(parsed), message).help(help)
+}
+
+/// A warning: a record of this sequence can be both of its sides.
+#[must_use]
+pub fn joins_itself(parsed: &Parsed) -> Diagnostic {
+    let message = "both sides read the same stream at the same time, so a record can be joined with itself";
+    let warning = parsed.error(codes::JOINS_ITSELF, join_word(parsed), message).warning();
+    warning
+        .label("may join a record with itself")
+        .help("if that is not meant, add AND a.event_id <> b.event_id, with the sides' names")
+}
+
+fn join_word(parsed: &Parsed) -> Range<usize> {
+    let mut lexemes = parsed.source.lexemes.iter();
+    let word = lexemes.find(|lexeme| ["JOIN", "EXISTS", "UNION"].iter().any(|word| lexeme.is_word(word)));
+    word.map_or_else(|| parsed.first_token(), |lexeme| lexeme.range.clone())
+}
+
 fn plain(message: &str) -> String {
     let mut rest = message.trim();
     while let Some(shorter) = PREFIXES.iter().find_map(|prefix| rest.strip_prefix(prefix.trim_end())) {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow::row::RowConverter;
+use arrow::row::{RowConverter, Rows};
 
 use super::groups::Groups;
 use super::input::AggregateInput;
@@ -33,6 +33,8 @@ pub struct Feed {
     pub aggregates: Vec<Shared<AggregateInput>>,
     /// What a found row needs; for ranges only.
     pub kept: Option<Shared<KeptRows>>,
+    /// For a side of a sequence: the columns that it keeps as comparable bytes, one for each row that passed the WHERE.
+    pub side: Option<Rows>,
 }
 
 /// Rows that passed a WHERE, by their keys.
@@ -144,6 +146,12 @@ impl<'a> Fed<'a> {
     pub fn kept_bytes(&self, row: FedRow, converter: &RowConverter) -> Box<[u8]> {
         let kept = self.kept().map(|kept| kept.values.bytes(row.place(kept), converter));
         kept.unwrap_or_default()
+    }
+
+    /// What a side of a sequence keeps of a row, as comparable bytes.
+    #[must_use]
+    pub fn side(&self, row: FedRow) -> Box<[u8]> {
+        self.feed.side.as_ref().map(|rows| rows.row(row.index as usize).data().into()).unwrap_or_default()
     }
 
     /// The rows of the batch that passed the WHERE, for all shards.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use datafusion_common::Result;
 use datafusion_expr::Expr;
-use watchfire_record::{Batch, ColumnRequest};
+use watchfire_record::{Batch, ColumnRequest, Stream};
 
 use super::feed::{FedRows, Feed, StreamBatch};
 use super::groups::Groups;
 use super::input::records;
 use super::shared::{BatchInputs, Shared, SharedInputs};
+use super::sides::SideColumns;
 use crate::detector::{Detector, StreamDetectors, named};
 use crate::judge::Clauses;
 use crate::matcher::BatchColumns;
@@ -31,6 +32,8 @@ struct Wants {
     aggregates: Vec<usize>,
     /// Whether a found row needs its columns kept.
     keeps: bool,
+    /// What is kept of one side of a sequence.
+    side: Option<SideColumns>,
 }
 
 impl Feeder {
@@ -46,7 +49,7 @@ impl Feeder {
     ) -> Result<Self> {
         let wants = |members: &Vec<usize>| {
             let first = members[0];
-            Wants::new(&detectors.detectors[first], clauses.of_detector[first], shared)
+            Wants::new(&detectors.detectors[first], &detectors.stream, clauses.of_detector[first], shared)
         };
         let operators = detectors.operators.iter().map(wants).collect::<Result<_>>()?;
         Ok(Self { operators, event_id: named(&detectors.stream, "event_id"), shards })
@@ -80,6 +83,7 @@ impl Feeder {
                 rows: Arc::clone(shared),
                 aggregates: wants.aggregates.iter().map(|number| inputs.aggregate(*number, rows)).collect(),
                 kept: wants.keeps.then(|| inputs.kept(rows)),
+                side: wants.side.as_ref().and_then(|side| side.of(batch, columns, rows)),
             });
         }
         StreamBatch { records: Arc::new(records(batch, columns, &self.event_id)), feeds }
@@ -87,13 +91,15 @@ impl Feeder {
 }
 
 impl Wants {
-    fn new(detector: &Detector, clause: usize, shared: &mut SharedInputs) -> Result<Self> {
-        let keys: Vec<Expr> = detector.plan.keys.iter().map(|(_, expr)| expr.clone()).collect();
+    fn new(detector: &Detector, stream: &Stream, clause: usize, shared: &mut SharedInputs) -> Result<Self> {
+        let keys: Vec<Expr> = detector.reads().keys.iter().map(|(_, expr)| expr.clone()).collect();
         let grouping = (!keys.is_empty()).then(|| shared.grouping(&keys)).transpose()?;
         let aggregates = detector.plan.operator.aggregates().iter();
         let aggregates = aggregates.map(|aggregate| shared.aggregate(aggregate)).collect::<Result<_>>()?;
         let keeps = matches!(detector.plan.operator, Operator::OverRange { .. });
-        Ok(Self { clause, grouping, aggregates, keeps })
+        let is_side = matches!(detector.plan.operator, Operator::Sequence(_));
+        let side = is_side.then(|| SideColumns::new(detector, stream)).transpose()?;
+        Ok(Self { clause, grouping, aggregates, keeps, side })
     }
 }
 

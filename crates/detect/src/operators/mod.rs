@@ -14,10 +14,13 @@ pub mod kept;
 pub mod key_table;
 pub mod keys;
 pub mod over_range;
+pub mod pairs;
 pub mod panes;
 pub mod post;
 pub mod records;
+pub mod sequence;
 pub mod shared;
+pub mod sides;
 pub mod states;
 pub mod timeline;
 pub mod window_members;
@@ -26,6 +29,7 @@ pub mod windows;
 pub use feed::StreamBatch;
 pub use first_seen::FirstSeen;
 pub use over_range::OverRange;
+pub use sequence::Sequences;
 pub use windows::Windows;
 
 use feed::Fed;
@@ -41,8 +45,20 @@ pub struct OperatorStatistics {
     pub keys: u64,
     /// Keys thrown out at the limit.
     pub evicted: u64,
+    /// Rows and pairs of a sequence that were left out at a limit.
+    pub dropped: u64,
     /// Rows that came after what they belong to was final; none, unless a partition was handed over meanwhile.
     pub too_late: u64,
+}
+
+impl std::ops::AddAssign for OperatorStatistics {
+    fn add_assign(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.keys += other.keys;
+        self.evicted += other.evicted;
+        self.dropped += other.dropped;
+        self.too_late += other.too_late;
+    }
 }
 
 /// An operator with state, of one or several detectors in one shard. `keys` are always those of its own kind of keys,

@@ -13,7 +13,7 @@ use super::post::{Early, NamedValues, Post};
 use super::records::{Ends, Partitions};
 use crate::detector::Detector;
 use crate::expression::{Expression, schema, schema_of};
-use crate::plan::{Aggregate, DetectorPlan, WINDOW_COLUMN, key_column};
+use crate::plan::{Aggregate, WINDOW_COLUMN, key_column};
 use crate::value::{Subject, finding_id};
 
 /// A detector's part after the windows' aggregates are known.
@@ -34,9 +34,9 @@ pub struct Member {
 ///
 /// # Errors
 /// If an expression does not fit, which planning rules out.
-pub fn key_types(plan: &DetectorPlan) -> Result<Vec<DataType>> {
-    let columns = schema(schema_of(&plan.row_columns));
-    plan.keys.iter().map(|(_, expr)| Ok(Expression::compile(expr, &columns)?.data_type())).collect()
+pub fn key_types(detector: &Detector) -> Result<Vec<DataType>> {
+    let columns = schema(schema_of(&detector.reads().row_columns));
+    detector.plan.keys.iter().map(|(_, expr)| Ok(Expression::compile(expr, &columns)?.data_type())).collect()
 }
 
 impl Member {

@@ -93,7 +93,7 @@ impl Windows {
         let Operator::Window { size, slide, aggregates } = &first.operator else {
             unreachable!("the caller looks at the operator");
         };
-        let types = key_types(first)?;
+        let types = key_types(detectors[0])?;
         let member = |detector: &&Detector| Member::new(detector, &types, aggregates, fires_early);
         let members = detectors.iter().map(member).collect::<Result<Vec<_>>>()?;
         Ok(Self {

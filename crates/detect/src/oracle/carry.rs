@@ -1,28 +1,38 @@
-//! Plans that carry along which record each row stands for.
+//! Plans that carry along which records each row stands for.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use datafusion::common::{Column, Result, plan_err};
 use datafusion::datasource::{MemTable, provider_as_source};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Union};
 
 use crate::plan::functions::{HOP_COLUMN, TUMBLE};
 
-/// The column that holds the number of the record, from 0.
-pub const ROW: &str = "__row";
+/// How the columns are called that hold which record of which input a row stands for.
+const ROW: &str = "__row_";
 
-/// The detector's plan over these records. Besides its own columns it returns [`ROW`], or, with a GROUP BY, the group's
-/// columns.
+/// Which input a row's record is of, and its number there, from 0.
+pub fn place(carried: i64) -> (usize, usize) {
+    let number = |bits: i64| usize::try_from(bits).expect("it is an input's number, or a record's");
+    (number(carried >> 32), number(carried & 0xffff_ffff))
+}
+
+/// The detector's plan over these records, those of each input. Besides its own columns it returns one for each record that
+/// a row stands for (see [`place`]), or, with a GROUP BY, the group's columns.
 ///
 /// # Errors
 /// If DataFusion refuses the changed plan.
-pub fn plan(logical: &LogicalPlan, records: &RecordBatch) -> Result<LogicalPlan> {
-    rebuild(logical, records)
+pub fn plan(logical: &LogicalPlan, records: &[RecordBatch]) -> Result<LogicalPlan> {
+    rebuild(logical, &mut records.iter().enumerate())
 }
 
-/// What lies below the plan's operator, over these records: the rows that pass the WHERE.
+/// The inputs that are left to be put in, in the order of the scans.
+type Inputs<'a> = std::iter::Enumerate<std::slice::Iter<'a, RecordBatch>>;
+
+/// What lies below the plan's operator over one input, over these records: the rows that pass the WHERE. Of its columns
+/// [`rows`] gives the records' numbers.
 ///
 /// # Errors
 /// If DataFusion refuses the changed plan.
@@ -38,7 +48,13 @@ pub fn below(logical: &LogicalPlan, records: &RecordBatch) -> Result<LogicalPlan
             None => break,
         }
     }
-    rebuild(lowest.unwrap_or(logical), records)
+    rebuild(lowest.unwrap_or(logical), &mut std::slice::from_ref(records).iter().enumerate())
+}
+
+/// The numbers of the records in a result of what [`below`] gives.
+pub fn rows(batch: &RecordBatch) -> &[i64] {
+    let rows = batch.column_by_name("__row_0").expect("the plan carries it");
+    rows.as_primitive::<Int64Type>().values()
 }
 
 /// Which of the group's columns is the window's start.
@@ -57,10 +73,11 @@ pub fn window_column(logical: &LogicalPlan) -> usize {
     }
 }
 
-fn rebuild(plan: &LogicalPlan, records: &RecordBatch) -> Result<LogicalPlan> {
+fn rebuild(plan: &LogicalPlan, records: &mut Inputs<'_>) -> Result<LogicalPlan> {
     match plan {
         LogicalPlan::TableScan(scan) => {
-            let table = numbered(records)?;
+            let Some((input, table)) = records.next() else { return plan_err!("the plan reads more than it says") };
+            let table = numbered(input, table)?;
             let source = provider_as_source(Arc::new(MemTable::try_new(table.schema(), vec![vec![table]])?));
             LogicalPlanBuilder::scan(scan.table_name.clone(), source, None)?.build()
         }
@@ -87,6 +104,19 @@ fn rebuild(plan: &LogicalPlan, records: &RecordBatch) -> Result<LogicalPlan> {
             let input = LogicalPlanBuilder::from(rebuild(&unnest.input, records)?);
             input.unnest_columns_with_options(unnest.exec_columns.clone(), unnest.options.clone())?.build()
         }
+        LogicalPlan::Join(join) => {
+            let (left, right) = (rebuild(&join.left, records)?, rebuild(&join.right, records)?);
+            let equal = join.on.iter().map(|(left, right)| left.clone().eq(right.clone()));
+            let asked: Vec<Expr> = equal.chain(join.filter.clone()).collect();
+            LogicalPlanBuilder::from(left).join_on(right, join.join_type, asked)?.build()
+        }
+        LogicalPlan::Union(union) => {
+            let mut branches = Vec::new();
+            for branch in &union.inputs {
+                branches.push(Arc::new(rebuild(branch, records)?));
+            }
+            Ok(LogicalPlan::Union(Union::try_new_with_loose_types(branches)?))
+        }
         other => plan_err!("the oracle does not know {}", other.display()),
     }
 }
@@ -98,7 +128,7 @@ fn carried(input: &LogicalPlan, own: &[Expr]) -> Vec<Expr> {
         let alias = |(index, column): (usize, Column)| Expr::Column(column).alias(format!("__group_{index}"));
         return groups.into_iter().enumerate().map(alias).collect();
     }
-    let is_carried = |column: &&Column| column.name == ROW || column.name.starts_with("__group_");
+    let is_carried = |column: &&Column| column.name.starts_with(ROW) || column.name.starts_with("__group_");
     let has = |column: &Column| own.iter().any(|expr| matches!(expr, Expr::Column(c) if c.name == column.name));
     columns.iter().filter(is_carried).filter(|c| !has(c)).map(|c| Expr::Column(c.clone())).collect()
 }
@@ -112,11 +142,12 @@ fn group_columns(plan: &LogicalPlan) -> Option<Vec<Column>> {
     }
 }
 
-fn numbered(records: &RecordBatch) -> Result<RecordBatch> {
-    let rows = i64::try_from(records.num_rows()).unwrap_or(i64::MAX);
+fn numbered(input: usize, records: &RecordBatch) -> Result<RecordBatch> {
+    let first = i64::try_from(input).expect("inputs are few") << 32;
+    let rows = first + i64::try_from(records.num_rows()).expect("records are fewer than 2^32");
     let mut fields: Vec<_> = records.schema().fields().iter().cloned().collect();
-    fields.push(Arc::new(Field::new(ROW, DataType::Int64, false)));
+    fields.push(Arc::new(Field::new(format!("{ROW}{input}"), DataType::Int64, false)));
     let mut columns = records.columns().to_vec();
-    columns.push(Arc::new(Int64Array::from_iter_values(0..rows)) as ArrayRef);
+    columns.push(Arc::new(Int64Array::from_iter_values(first..rows)) as ArrayRef);
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }

@@ -8,7 +8,7 @@ mod carry;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use datafusion::common::Result;
 use datafusion::execution::SessionStateBuilder;
@@ -16,9 +16,9 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use watchfire_record::{ColumnRequest, ColumnSource, FindingId, Stream, Value, json};
 
 use crate::detector::{Detector, identity_names};
-use crate::expression::{Expression, record_batch, schema, schema_of};
+use crate::expression::{Conjunction, Expression, record_batch, schema, schema_of};
 use crate::operators::post::{Early, early};
-use crate::plan::Operator;
+use crate::plan::{Operator, Sequence};
 use crate::value::{Subject, finding_id, value_at};
 
 /// A row that the SQL returns.
@@ -28,35 +28,46 @@ pub struct OracleFinding {
     pub finding_id: FindingId,
     /// Start of its window or range, microseconds.
     pub window: Option<i64>,
+    /// End of its window or range, microseconds.
+    pub window_end: Option<i64>,
     /// Its keys.
     pub keys: Vec<(String, Value)>,
     /// The row.
     pub row: Vec<(String, Value)>,
 }
 
-/// The findings of a detector over records at rest, in order of id. `processed` has the stream's columns and the system's, one row a
-/// record in the order of intake; `accepted` says which of them count for detectors with state.
+/// One stream's records at rest.
+#[derive(Debug, Clone)]
+pub struct AtRest {
+    /// All processed records, with the stream's columns and the system's, one row a record in the order of intake.
+    pub processed: RecordBatch,
+    /// Which of them count for detectors with state.
+    pub accepted: Vec<bool>,
+}
+
+/// The findings of a detector over records at rest, in order of id. `streams` are those that it was planned with, and
+/// `records` those of each.
 ///
 /// # Errors
 /// If DataFusion cannot run the plan.
-pub async fn findings(
-    detector: &Detector,
-    stream: &Stream,
-    processed: &RecordBatch,
-    accepted: &[bool],
-) -> Result<Vec<OracleFinding>> {
-    let records = if detector.stateful() {
-        let accepted = arrow::compute::filter_record_batch(processed, &BooleanArray::from(accepted.to_vec()))?;
-        without_copies(detector, stream, &accepted).await?
-    } else {
-        processed.clone()
-    };
-    let found = run(carry::plan(&detector.plan.logical, &records)?).await?;
+pub async fn findings(detector: &Detector, streams: &[Stream], records: &[AtRest]) -> Result<Vec<OracleFinding>> {
+    let mut inputs = Vec::new();
+    for part in detector.by_input() {
+        let stream = part.reads().stream;
+        let AtRest { processed, accepted } = &records[stream];
+        inputs.push(if detector.stateful() {
+            let accepted = arrow::compute::filter_record_batch(processed, &BooleanArray::from(accepted.clone()))?;
+            without_copies(&part, &streams[stream], &accepted).await?
+        } else {
+            processed.clone()
+        });
+    }
+    let found = run(carry::plan(&detector.plan.logical, &inputs)?).await?;
     let mut findings = Vec::new();
     for batch in found {
-        findings.extend(named(detector, stream, &records, &batch)?);
+        findings.extend(named(detector, streams, &inputs, &batch)?);
     }
-    let silent_until = silent_until(detector, processed, accepted);
+    let silent_until = silent_until(detector, &records[detector.reads().stream]);
     findings.retain(|(_, time, _)| *time >= silent_until);
     Ok(one_an_id(findings))
 }
@@ -82,27 +93,30 @@ async fn without_copies(detector: &Detector, stream: &Stream, accepted: &RecordB
         return Ok(accepted.clone());
     }
     let mut keep = vec![false; accepted.num_rows()];
-    let (mut passing, mut seen) = (Vec::new(), HashSet::new());
-    for batch in run(carry::below(&detector.plan.logical, accepted)?).await? {
-        passing.extend(rows_of(&batch));
-    }
-    passing.sort_unstable();
-    // Hopping windows have a row more than once.
-    passing.dedup();
-    for row in passing {
+    let mut seen = HashSet::new();
+    for row in passing(detector, accepted).await? {
         let identity: Vec<String> = identity(stream, accepted, row).iter().map(|value| format!("{value:?}")).collect();
         keep[row] = seen.insert(identity);
     }
     Ok(arrow::compute::filter_record_batch(accepted, &BooleanArray::from(keep))?)
 }
 
-fn rows_of(batch: &RecordBatch) -> Vec<usize> {
-    let rows = batch.column_by_name(carry::ROW).expect("the plan carries it");
-    rows.as_primitive::<Int64Type>()
-        .values()
-        .iter()
-        .map(|row| usize::try_from(*row).expect("it is a row number"))
-        .collect()
+/// The records, in the order of intake, that pass the WHERE, or a sequence's conditions on this side alone.
+async fn passing(detector: &Detector, accepted: &RecordBatch) -> Result<Vec<usize>> {
+    if let Operator::Sequence(_) = &detector.plan.operator {
+        let input = detector.reads();
+        let table = table(accepted, &input.predicate_columns);
+        let passing = Conjunction::compile(&input.predicates, &table.schema())?.rows(&table);
+        return Ok(passing.into_iter().map(|row| row as usize).collect());
+    }
+    let mut passing = Vec::new();
+    for batch in run(carry::below(&detector.plan.logical, accepted)?).await? {
+        passing.extend(carry::rows(&batch).iter().map(|row| carry::place(*row).1));
+    }
+    passing.sort_unstable();
+    // Hopping windows have a row more than once.
+    passing.dedup();
+    Ok(passing)
 }
 
 fn identity(stream: &Stream, records: &RecordBatch, row: usize) -> Vec<Value> {
@@ -111,69 +125,137 @@ fn identity(stream: &Stream, records: &RecordBatch, row: usize) -> Vec<Value> {
 }
 
 /// Until when a detector that learns is silent.
-fn silent_until(detector: &Detector, processed: &RecordBatch, accepted: &[bool]) -> i64 {
-    let times = processed.column_by_name("event_time").expect("every stream has it");
-    let times = times.as_primitive::<TimestampMicrosecondType>().values().iter();
-    let earliest = times.zip(accepted).filter(|(_, accepted)| **accepted).map(|(time, _)| *time).min();
+fn silent_until(detector: &Detector, records: &AtRest) -> i64 {
+    let accepted = times(&records.processed).values().iter().zip(&records.accepted);
+    let earliest = accepted.filter(|(_, accepted)| **accepted).map(|(time, _)| *time).min();
     if detector.learn == 0 { i64::MIN } else { earliest.unwrap_or(i64::MAX).saturating_add(detector.learn) }
 }
 
-/// One finding with the event id and number of its record, for choosing among those with one id, and its row's time.
-type Found = ((String, usize), i64, OracleFinding);
+fn times(records: &RecordBatch) -> &TimestampMicrosecondArray {
+    records.column_by_name("event_time").expect("every stream has it").as_primitive::<TimestampMicrosecondType>()
+}
 
-fn named(detector: &Detector, stream: &Stream, records: &RecordBatch, batch: &RecordBatch) -> Result<Vec<Found>> {
+/// One finding with the event id, number and input of its record, for choosing among those with one id, and its row's time.
+type Found = ((String, usize, usize), i64, OracleFinding);
+
+/// The rows of a result, named as findings are.
+fn named(detector: &Detector, streams: &[Stream], inputs: &[RecordBatch], batch: &RecordBatch) -> Result<Vec<Found>> {
     let outputs = detector.plan.outputs.len();
     let row_at = |row: usize| -> Vec<(String, Value)> {
         let columns = detector.plan.outputs.iter().zip(batch.columns());
         columns.map(|((name, _), array)| (name.clone(), value_at(array, row))).collect()
     };
-    let name = &detector.info.name;
-    if let Operator::Window { size, .. } = &detector.plan.operator {
-        let window = carry::window_column(&detector.plan.logical);
-        let groups = &batch.columns()[outputs..];
-        let finding = |row: usize| {
-            let start = groups[window].as_primitive::<TimestampMicrosecondType>().value(row);
-            let keys = groups.iter().enumerate().filter(|(index, _)| *index != window).map(|(_, a)| value_at(a, row));
-            let keys: Vec<Value> = keys.collect();
-            let finding_id = finding_id(name, "window", *size, &keys, Subject::Window(start));
-            let keys = detector.plan.keys.iter().map(|(name, _)| name.clone()).zip(keys).collect();
-            ((String::new(), 0), start, OracleFinding { finding_id, window: Some(start), keys, row: row_at(row) })
-        };
-        return Ok((0..batch.num_rows()).map(finding).collect());
-    }
-    let keys = keys(detector, records)?;
-    let times =
-        records.column_by_name("event_time").expect("every stream has it").as_primitive::<TimestampMicrosecondType>();
-    let ids = records.column_by_name("event_id").expect("every stream has it").clone();
-    let reach = detector.plan.operator.aggregates().iter().map(|a| a.frame.0).max();
-    let first_seen = early(&detector.plan.having, detector.plan.operator.aggregates()) == Early::FirstSeen;
-    let finding = |(place, row): (usize, usize)| {
-        let found = row_at(place);
-        let keys: Vec<(String, Value)> = if detector.stateful() {
-            keys.iter().map(|(name, array)| (name.clone(), value_at(array, row))).collect()
-        } else {
-            let named = |key: &String| found.iter().find(|(name, _)| name == key).cloned();
-            detector.key.iter().filter_map(named).collect()
-        };
-        let values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).collect();
-        let identity = identity(stream, records, row);
-        let (time, operator) = (times.value(row), if detector.stateful() { "over range" } else { "match" });
-        let subject = if first_seen { Subject::FirstSeen(time) } else { Subject::Record(&identity) };
-        let finding_id = finding_id(name, operator, reach.unwrap_or(0), &values, subject);
-        let window = reach.map(|reach| time.saturating_sub(reach));
-        ((value_at(&ids, row).to_string(), row), time, OracleFinding { finding_id, window, keys, row: found })
+    let carried = &batch.columns()[outputs..];
+    let records_of = |row: usize| -> Vec<(usize, usize)> {
+        carried.iter().map(|column| carry::place(column.as_primitive::<Int64Type>().value(row))).collect()
     };
-    Ok(rows_of(batch).into_iter().enumerate().map(finding).collect())
+    let rows = 0..batch.num_rows();
+    Ok(match &detector.plan.operator {
+        Operator::Window { size, .. } => {
+            rows.map(|row| of_window(detector, *size, carried, row, row_at(row))).collect()
+        }
+        Operator::Match => {
+            rows.map(|row| of_match(detector, streams, inputs, records_of(row)[0], row_at(row))).collect()
+        }
+        Operator::OverRange { aggregates } => {
+            let (keys, reach) = (keys(detector, &inputs[0])?, aggregates.iter().map(|a| a.frame.0).max());
+            let first_seen = early(&detector.plan.having, aggregates) == Early::FirstSeen;
+            let stream = &streams[detector.reads().stream];
+            let finding = |row: usize| {
+                let record = records_of(row)[0].1;
+                let (keys, values) = at(&keys, record);
+                let identity = identity(stream, &inputs[0], record);
+                let time = times(&inputs[0]).value(record);
+                let subject = if first_seen { Subject::FirstSeen(time) } else { Subject::Record(&identity) };
+                let finding_id = finding_id(&detector.info.name, "over range", reach.unwrap_or(0), &values, subject);
+                let window = reach.map(|reach| time.saturating_sub(reach));
+                let finding = OracleFinding { finding_id, window, window_end: Some(time), keys, row: row_at(row) };
+                ((event_id(&inputs[0], record), record, 0), time, finding)
+            };
+            rows.map(finding).collect()
+        }
+        Operator::Sequence(sequence) => {
+            let keys = keys(detector, &inputs[0])?;
+            let finding =
+                |row: usize| of_sequence(detector, sequence, streams, inputs, &keys, &records_of(row), row_at(row));
+            rows.map(finding).collect()
+        }
+    })
 }
 
-/// The detector's keys for all records.
+fn of_window(detector: &Detector, size: i64, groups: &[ArrayRef], row: usize, found: Vec<(String, Value)>) -> Found {
+    let window = carry::window_column(&detector.plan.logical);
+    let start = groups[window].as_primitive::<TimestampMicrosecondType>().value(row);
+    let keys = groups.iter().enumerate().filter(|(index, _)| *index != window).map(|(_, a)| value_at(a, row));
+    let keys: Vec<Value> = keys.collect();
+    let finding_id = finding_id(&detector.info.name, "window", size, &keys, Subject::Window(start));
+    let keys = detector.plan.keys.iter().map(|(name, _)| name.clone()).zip(keys).collect();
+    let window_end = Some(start.saturating_add(size));
+    ((String::new(), 0, 0), start, OracleFinding { finding_id, window: Some(start), window_end, keys, row: found })
+}
+
+fn of_match(
+    detector: &Detector,
+    streams: &[Stream],
+    inputs: &[RecordBatch],
+    (input, record): (usize, usize),
+    found: Vec<(String, Value)>,
+) -> Found {
+    let named = |key: &String| found.iter().find(|(name, _)| name == key).cloned();
+    let keys: Vec<(String, Value)> = detector.key.iter().filter_map(named).collect();
+    let values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).collect();
+    let identity = identity(&streams[detector.plan.inputs[input].stream], &inputs[input], record);
+    let branch = i64::try_from(input).expect("branches are few");
+    let finding_id = finding_id(&detector.info.name, "match", branch, &values, Subject::Record(&identity));
+    let finding = OracleFinding { finding_id, window: None, window_end: None, keys, row: found };
+    ((event_id(&inputs[input], record), record, input), times(&inputs[input]).value(record), finding)
+}
+
+fn of_sequence(
+    detector: &Detector,
+    sequence: &Sequence,
+    streams: &[Stream],
+    inputs: &[RecordBatch],
+    keys: &[(String, ArrayRef)],
+    records: &[(usize, usize)],
+    found: Vec<(String, Value)>,
+) -> Found {
+    let (keys, values) = at(keys, records[0].1);
+    let of = |(input, record): &(usize, usize)| {
+        let stream = &streams[detector.plan.inputs[*input].stream];
+        (identity(stream, &inputs[*input], *record), times(&inputs[*input]).value(*record))
+    };
+    let records: Vec<(Vec<Value>, i64)> = records.iter().map(of).collect();
+    let identities: Vec<&[Value]> = records.iter().map(|(identity, _)| identity.as_slice()).collect();
+    let finding_id = finding_id(&detector.info.name, "sequence", 0, &values, Subject::Records(&identities));
+    let (window, end) = sequence.window(records[0].1, records.get(1).map(|(_, time)| *time));
+    let finding = OracleFinding { finding_id, window: Some(window), window_end: Some(end), keys, row: found };
+    ((String::new(), 0, 0), window, finding)
+}
+
+fn event_id(records: &RecordBatch, row: usize) -> String {
+    value_at(records.column_by_name("event_id").expect("every stream has it"), row).to_string()
+}
+
+/// Keys with their values in a row, and the values alone.
+fn at(keys: &[(String, ArrayRef)], row: usize) -> (Vec<(String, Value)>, Vec<Value>) {
+    let values: Vec<Value> = keys.iter().map(|(_, array)| value_at(array, row)).collect();
+    (keys.iter().map(|(name, _)| name.clone()).zip(values.clone()).collect(), values)
+}
+
+/// The detector's keys for all records of its first input.
 fn keys(detector: &Detector, records: &RecordBatch) -> Result<Vec<(String, ArrayRef)>> {
-    let requests = &detector.plan.row_columns;
-    let fields = schema(schema_of(requests));
+    let input = &detector.plan.inputs[0];
+    let table = table(records, &input.row_columns);
+    let key =
+        |(name, expr): &(String, _)| Ok((name.clone(), Expression::compile(expr, &table.schema())?.evaluate(&table)));
+    input.keys.iter().map(key).collect()
+}
+
+/// These columns of records.
+fn table(records: &RecordBatch, requests: &[ColumnRequest]) -> RecordBatch {
     let arrays = requests.iter().map(|request| column(records, request)).collect();
-    let table = record_batch(&fields, arrays, records.num_rows());
-    let key = |(name, expr): &(String, _)| Ok((name.clone(), Expression::compile(expr, &fields)?.evaluate(&table)));
-    detector.plan.keys.iter().map(key).collect()
+    record_batch(&schema(schema_of(requests)), arrays, records.num_rows())
 }
 
 /// A requested column of records at rest; a path is looked up record by record.
@@ -191,7 +273,7 @@ pub fn column(records: &RecordBatch, request: &ColumnRequest) -> ArrayRef {
 
 /// Rows with one id are one finding: that of the least event id, and of the first taken in among equals.
 fn one_an_id(findings: Vec<Found>) -> Vec<OracleFinding> {
-    let mut best: HashMap<FindingId, ((String, usize), OracleFinding)> = HashMap::new();
+    let mut best: HashMap<FindingId, ((String, usize, usize), OracleFinding)> = HashMap::new();
     for (record, _, finding) in findings {
         match best.get(&finding.finding_id) {
             Some((kept, _)) if *kept <= record => {}

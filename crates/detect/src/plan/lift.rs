@@ -25,7 +25,8 @@ pub fn lift(expr: &Expr, stream: &Stream) -> Result<Expr> {
     Ok(lifted.data)
 }
 
-fn path_request(args: &[Expr], stream: &Stream) -> Result<Option<ColumnRequest>> {
+/// The request for a path of literals into a JSON column of the stream; `None` if it starts elsewhere.
+pub(super) fn path_request(args: &[Expr], stream: &Stream) -> Result<Option<ColumnRequest>> {
     let Some((Expr::Column(column), steps)) = args.split_first() else { return Ok(None) };
     if stream.column_type(&column.name) != Some(ColumnType::Json) {
         return Ok(None);
@@ -43,6 +44,12 @@ fn path_request(args: &[Expr], stream: &Stream) -> Result<Option<ColumnRequest>>
 pub struct Requests(pub BTreeMap<String, ColumnRequest>);
 
 impl Requests {
+    /// The requests, in the order of their names.
+    #[must_use]
+    pub fn into_list(self) -> Vec<ColumnRequest> {
+        self.0.into_values().collect()
+    }
+
     /// Adds what `expr` (not yet lifted) reads.
     ///
     /// # Errors

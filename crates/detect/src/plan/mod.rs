@@ -8,7 +8,9 @@ pub mod flatten;
 pub mod functions;
 mod lift;
 mod range;
+pub mod sequence;
 mod thresholds;
+mod union;
 mod window;
 
 use std::ops::ControlFlow;
@@ -21,6 +23,7 @@ use datafusion_common::{Column, Result};
 use datafusion_expr::expr_rewriter::NamePreserver;
 use datafusion_expr::utils::merge_schema;
 use datafusion_expr::{Expr, LogicalPlan, TryCast};
+use datafusion_optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery;
 use datafusion_optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion_optimizer::{Analyzer, Optimizer, OptimizerContext};
 use datafusion_sql::planner::{ParserOptions, SqlToRel};
@@ -30,6 +33,7 @@ use watchfire_record::{ColumnRequest, Stream};
 pub use context::PlanningContext;
 use flatten::{Flat, flatten};
 use lift::{Requests, lift};
+pub use sequence::{Sequence, SequenceKind};
 
 /// Name of the column that an operator gives its aggregate of this index.
 #[must_use]
@@ -112,30 +116,63 @@ pub enum Operator {
         /// The aggregates; post-expressions know them as [`aggregate_column`].
         aggregates: Vec<Aggregate>,
     },
+    /// Two records of one key within a bound of time, or one record without the other. Has two inputs; post-expressions
+    /// know their columns as [`sequence::side_column`].
+    Sequence(Sequence),
+}
+
+/// A stream that a detector reads, and what it wants of its records. A detector has one, but for a sequence, which has
+/// two, and a union, which has one a branch.
+#[derive(Debug, Clone, Default)]
+pub struct Input {
+    /// Index of the stream.
+    pub stream: usize,
+    /// What must hold for a record: each of these.
+    pub predicates: Vec<Expr>,
+    /// Names and expressions of the keys by which rows find one another: PARTITION BY or GROUP BY without the window, or
+    /// this side of a sequence's equalities; empty for match.
+    pub keys: Vec<(String, Expr)>,
+    /// For match: names and expressions of the row that is found.
+    pub outputs: Vec<(String, Expr)>,
+    /// What the predicates read.
+    pub predicate_columns: Vec<ColumnRequest>,
+    /// What everything else reads.
+    pub row_columns: Vec<ColumnRequest>,
+    /// For a sequence: what of a row is kept, because conditions over both sides or the found row read it.
+    pub kept_columns: Vec<ColumnRequest>,
 }
 
 /// A detector's plan. Expressions are over lifted columns (see [`ColumnRequest::name`]), for those after the operator
 /// also over its own columns.
 #[derive(Debug, Clone)]
 pub struct DetectorPlan {
-    /// Index of the stream.
-    pub stream: usize,
-    /// What must hold for a record: each of these.
-    pub predicates: Vec<Expr>,
+    /// The streams that it reads; one stream may be there twice.
+    pub inputs: Vec<Input>,
     /// What the rows go through.
     pub operator: Operator,
-    /// Names and expressions of the keys: PARTITION BY or GROUP BY without the window; empty for match.
+    /// Names and expressions of the keys that findings show: PARTITION BY or GROUP BY without the window, or a sequence's
+    /// equalities; empty for match.
     pub keys: Vec<(String, Expr)>,
     /// What must hold after the operator: each of these.
     pub having: Vec<Expr>,
     /// Names and expressions of the row that is found.
     pub outputs: Vec<(String, Expr)>,
-    /// What the predicates read.
-    pub predicate_columns: Vec<ColumnRequest>,
-    /// What everything else reads.
-    pub row_columns: Vec<ColumnRequest>,
     /// The plan as DataFusion made it, with NULL where casts and arithmetic fail: what the oracle runs.
     pub logical: LogicalPlan,
+}
+
+impl DetectorPlan {
+    /// Whether it reads this stream.
+    #[must_use]
+    pub fn reads(&self, stream: usize) -> bool {
+        self.inputs.iter().any(|input| input.stream == stream)
+    }
+
+    /// Whether it reads this stream and no other.
+    #[must_use]
+    pub fn reads_only(&self, stream: usize) -> bool {
+        self.inputs.iter().all(|input| input.stream == stream)
+    }
 }
 
 /// Why a plan cannot be run.
@@ -145,6 +182,13 @@ pub enum PlanProblem {
     Planner(String),
     /// It can be planned, and is no form of ours. The text says which and what to write instead.
     Form {
+        /// What is not run.
+        message: String,
+        /// What to write instead.
+        help: String,
+    },
+    /// It joins, and not so that it can be run. The text says why and what to write instead.
+    Join {
         /// What is not run.
         message: String,
         /// What to write instead.
@@ -161,6 +205,10 @@ impl From<datafusion_common::error::DataFusionError> for PlanProblem {
 impl PlanProblem {
     fn form(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Form { message: message.into(), help: help.into() }
+    }
+
+    fn join(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Join { message: message.into(), help: help.into() }
     }
 }
 
@@ -181,7 +229,11 @@ impl Planner {
             context: PlanningContext::new(streams),
             streams: streams.to_vec(),
             analyzer: Analyzer::new(),
-            simplifier: Optimizer::with_rules(vec![Arc::new(SimplifyExpressions::new())]),
+            simplifier: Optimizer::with_rules(vec![
+                // EXISTS and NOT EXISTS as the joins that they are.
+                Arc::new(DecorrelatePredicateSubquery::new()),
+                Arc::new(SimplifyExpressions::new()),
+            ]),
             options: ConfigOptions::new(),
         }
     }
@@ -198,11 +250,14 @@ impl Planner {
     /// If a name or type is wrong, or the plan is no form that can be run.
     pub fn plan(&self, query: &Query) -> Result<DetectorPlan, PlanProblem> {
         let logical = self.logical(query)?;
+        sequence::refuse_sub_queries(&logical)?;
         let flat = flatten(&logical)?;
         match flat.base {
             LogicalPlan::TableScan(_) => self.plan_match(&logical, &flat),
             LogicalPlan::Window(node) => range::plan(self, &logical, &flat, node),
             LogicalPlan::Aggregate(node) => window::plan(self, &logical, &flat, node),
+            LogicalPlan::Join(node) => sequence::plan(self, &logical, &flat, node),
+            LogicalPlan::Union(_) => union::plan(self, &logical, &flat),
             other => Err(PlanProblem::form(
                 format!("a detector does not run `{}`", first_word(&other.display().to_string())),
                 "write one SELECT over one stream: WHERE, then a sliding range (OVER) or a window (GROUP BY tumble(…))",
@@ -227,14 +282,7 @@ impl Planner {
 
     /// Lifts all expressions of a plan's parts and lists the columns they read.
     fn assemble(&self, logical: &LogicalPlan, parts: Parts<'_, '_>) -> Result<DetectorPlan, PlanProblem> {
-        let LogicalPlan::TableScan(scan) = parts.scan.base else {
-            return Err(PlanProblem::form(
-                "an operator over another operator's rows is not run in this version",
-                "write one sliding range or one window over the stream itself",
-            ));
-        };
-        let stream = self.streams.iter().position(|s| s.name == scan.table_name.table());
-        let stream = stream.ok_or_else(|| PlanProblem::Planner(format!("table '{}' not found", scan.table_name)))?;
+        let stream = self.stream_of(parts.scan.base)?;
         let definition = &self.streams[stream];
         let (mut predicate_columns, mut row_columns) = (Requests::default(), Requests::default());
         for predicate in &parts.scan.predicates {
@@ -255,17 +303,28 @@ impl Planner {
         let keys = keys.collect::<Result<Vec<_>>>()?;
         let having = parts.having.iter().map(&mut lift_row).collect::<Result<Vec<_>>>()?;
         let predicates = parts.scan.predicates.iter().map(|p| lift(p, definition)).collect::<Result<Vec<_>>>()?;
-        Ok(DetectorPlan {
+        let input = Input {
             stream,
             predicates,
-            operator,
-            keys,
-            having,
-            outputs,
-            predicate_columns: predicate_columns.0.into_values().collect(),
-            row_columns: row_columns.0.into_values().collect(),
-            logical: logical.clone(),
-        })
+            keys: keys.clone(),
+            outputs: outputs.clone(),
+            predicate_columns: predicate_columns.into_list(),
+            row_columns: row_columns.into_list(),
+            kept_columns: Vec::new(),
+        };
+        Ok(DetectorPlan { inputs: vec![input], operator, keys, having, outputs, logical: logical.clone() })
+    }
+
+    /// The stream that a node scans.
+    fn stream_of(&self, base: &LogicalPlan) -> Result<usize, PlanProblem> {
+        let LogicalPlan::TableScan(scan) = base else {
+            return Err(PlanProblem::form(
+                "an operator over another operator's rows is not run in this version",
+                "write one sliding range or one window over the stream itself",
+            ));
+        };
+        let stream = self.streams.iter().position(|s| s.name == scan.table_name.table());
+        stream.ok_or_else(|| PlanProblem::Planner(format!("table '{}' not found", scan.table_name)))
     }
 }
 
@@ -285,7 +344,7 @@ impl Operator {
     #[must_use]
     pub fn aggregates(&self) -> &[Aggregate] {
         match self {
-            Self::Match => &[],
+            Self::Match | Self::Sequence(_) => &[],
             Self::OverRange { aggregates } | Self::Window { aggregates, .. } => aggregates,
         }
     }
@@ -303,7 +362,7 @@ impl Operator {
             lifted.collect()
         };
         Ok(match self {
-            Self::Match => Self::Match,
+            Self::Match | Self::Sequence(_) => self,
             Self::OverRange { aggregates } => Self::OverRange { aggregates: lift_all(aggregates)? },
             Self::Window { size, slide, aggregates } => Self::Window { size, slide, aggregates: lift_all(aggregates)? },
         })
@@ -339,7 +398,7 @@ fn arguments(call: &ast::Function) -> Vec<ast::Expr> {
 
 /// Casts, written or implied, and arithmetic give NULL where they fail: no record can stop a query.
 fn nothing_that_can_fail(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let rewritten = plan.transform_up(|node| {
+    let rewritten = plan.transform_up_with_subqueries(|node| {
         let schema = merge_schema(&node.inputs());
         let preserver = NamePreserver::new(&node);
         node.map_expressions(|expr| {

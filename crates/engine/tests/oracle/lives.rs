@@ -8,7 +8,7 @@ use watchfire_engine::watermark::StreamClock;
 use watchfire_record::raw::PayloadKind;
 use watchfire_record::{Partition, RawBatch};
 
-use super::{Case, NOW};
+use super::{CLOUDTRAIL_PARTITIONS, Case, NOW, PARTITIONS};
 
 /// From which part of the intake to which part, in percent, a partition is read. Its records before and after are
 /// nobody's.
@@ -40,8 +40,13 @@ pub fn life() -> impl Strategy<Value = Life> {
 
 /// What the source gives, in order: partitions that come, batches of their records, partitions that go.
 pub fn events(case: &Case) -> Vec<Event> {
-    let partitions: Vec<_> = (0..3).map(|number| Arc::new(Partition { topic: "t".into(), number })).collect();
-    let (mut batch, mut offsets, mut read) = (RawBatch::default(), [0i64; 3], [false; 3]);
+    const COUNT: usize = PARTITIONS as usize;
+    let partition = |number: u8| {
+        let topic = if number < CLOUDTRAIL_PARTITIONS { FIRST_TOPIC } else { "u" };
+        Arc::new(Partition { topic: topic.into(), number: number.into() })
+    };
+    let partitions: Vec<_> = (0..PARTITIONS).map(partition).collect();
+    let (mut batch, mut offsets, mut read) = (RawBatch::default(), [0i64; COUNT], [false; COUNT]);
     let has_records = |partition: usize, life: &Life| {
         let mut own = case.records.iter().enumerate().filter(|(_, (number, _))| usize::from(*number) == partition);
         own.any(|(index, _)| life.covers(index, case.records.len()))
@@ -66,6 +71,11 @@ pub fn events(case: &Case) -> Vec<Event> {
         }
         let number = usize::from(*number);
         if read[number] {
+            let stream = stream_of_partition(&partitions[number]);
+            if batch.stream != stream {
+                close(&mut batch, &mut events);
+                batch.stream = stream;
+            }
             batch.push(&partitions[number], offsets[number], NOW, PayloadKind::Value, text.as_bytes());
             offsets[number] += 1;
         }
@@ -74,23 +84,44 @@ pub fn events(case: &Case) -> Vec<Event> {
         }
     }
     close(&mut batch, &mut events);
-    let open = (0..3).filter(|number| read[*number]);
+    let open = (0..COUNT).filter(|number| read[*number]);
     events.extend(open.map(|number| Event::Ended(Arc::clone(&partitions[number]))));
     events
 }
 
 fn close(batch: &mut RawBatch, events: &mut Vec<Event>) {
     if !batch.payloads.is_empty() {
-        events.push(Event::Batch(std::mem::take(batch)));
+        let next = RawBatch { stream: batch.stream, ..RawBatch::default() };
+        events.push(Event::Batch(std::mem::replace(batch, next)));
     }
 }
 
 fn come_or_go(partition: &Arc<Partition>, life: Life, comes: bool) -> Event {
     let partition = Arc::clone(partition);
     match (comes, life.lost) {
-        (true, _) => Event::Assigned(vec![Assignment { partition, stream: 0 }]),
+        (true, _) => {
+            let stream = stream_of_partition(&partition);
+            Event::Assigned(vec![Assignment { partition, stream }])
+        }
         (false, true) => Event::Revoked { partitions: vec![partition], lost: true },
         (false, false) => Event::Ended(partition),
+    }
+}
+
+const FIRST_TOPIC: &str = "t";
+
+fn stream_of_partition(partition: &Partition) -> usize {
+    usize::from(&*partition.topic != FIRST_TOPIC)
+}
+
+/// The stream that an event is about.
+pub fn stream_of(event: &Event) -> usize {
+    match event {
+        Event::Batch(batch) => batch.stream,
+        Event::Assigned(assigned) => assigned[0].stream,
+        Event::Revoked { partitions, .. } => stream_of_partition(&partitions[0]),
+        Event::Ended(partition) | Event::CaughtUp(partition) => stream_of_partition(partition),
+        other => unreachable!("no case has {other:?}"),
     }
 }
 

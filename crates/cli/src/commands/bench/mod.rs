@@ -14,7 +14,7 @@ use crate::arguments::Bench;
 use crate::failure::Failure;
 use crate::launch::{Launch, Outputs};
 use crate::process;
-use crate::rules::{Rules, by_stream};
+use crate::rules::{Rules, by_stream, of_one_stream};
 use crate::screen::progress::{self, Rate};
 use crate::screen::table::Table;
 use crate::screen::{Screen, numbers, summary};
@@ -33,7 +33,7 @@ pub fn run(options: &Bench, mut settings: Settings, screen: &Screen) -> Result<(
     let stream = settings.stream_index(&options.stream)?;
     let rules = Rules::load(&options.rules, &settings.streams).or_say(screen)?;
     let every = options.embedded;
-    let detectors = rules.detectors.into_iter().filter(|detector| every || detector.plan.stream == stream).collect();
+    let detectors = if every { rules.detectors } else { of_one_stream(rules.detectors, stream).0 };
     let launch = Launch::new(by_stream(detectors, &settings.streams), settings.engine, Arc::clone(&clock));
     let prepared = source::prepare(options, &settings, stream, &launch.streams, &clock)?;
     let shutdown = signals::watch()?;

@@ -99,8 +99,28 @@ impl Tests {
         Ok(Verdict::Updated(found.len(), !same))
     }
 
+    /// Records of several streams: those of the first in the file itself, those of others each in one beside it.
+    fn of_several(
+        &self,
+        name: &str,
+        first: usize,
+        mut others: Vec<usize>,
+        streams: &[Stream],
+    ) -> Result<Input, String> {
+        others.sort_unstable();
+        others.dedup();
+        let mut batches = vec![lines(name, &self.read(name)?, first)];
+        for other in others {
+            let file = file_of(name, &streams[other]);
+            batches.push(lines(&file, &self.read(&file)?, other));
+        }
+        Ok(Input { several_values: true, ..Input::messages(Box::new(MemorySource::bounded(batches))) })
+    }
+
     fn find(&self, name: &str, detector: &Detector, streams: &[Stream]) -> Result<Vec<Finding>, String> {
-        let stream = detector.plan.stream;
+        let stream = detector.plan.inputs[0].stream;
+        let others: Vec<usize> =
+            detector.plan.inputs.iter().map(|input| input.stream).filter(|other| *other != stream).collect();
         // Received at the end of time: what a record's time is, not when the test runs, decides.
         let clock = Arc::new(SimulatedClock::at(time::LATEST));
         let engine = EngineSettings { workers: 1, shards: 1, in_flight: 16 << 20 };
@@ -108,6 +128,7 @@ impl Tests {
         let failed =
             |failure: crate::failure::Failure| format!("{name}: {}", failure.message().unwrap_or("it cannot be run"));
         let input = match self {
+            _ if !others.is_empty() => self.of_several(name, stream, others, streams)?,
             Self::Folder(folder) => {
                 Input::files(&[folder.join(name)], stream, time::LATEST, &launch.streams).map_err(failed)?
             }
@@ -140,6 +161,11 @@ impl Tests {
             None => Ok(found.findings()),
         }
     }
+}
+
+/// The file of another stream's records: `fires.lambda.jsonl` beside `fires.jsonl`.
+fn file_of(name: &str, stream: &Stream) -> String {
+    name.replace(".jsonl", &format!(".{}.jsonl", stream.name))
 }
 
 fn lines(name: &str, bytes: &[u8], stream: usize) -> RawBatch {

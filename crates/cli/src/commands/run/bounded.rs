@@ -12,7 +12,7 @@ use super::{context, findings, line_format, one_stream, terminal, terminal_forma
 use crate::arguments::Run;
 use crate::failure::Failure;
 use crate::launch::{Input, Launch, Outputs};
-use crate::rules::{Rules, by_stream};
+use crate::rules::{Rules, by_stream, of_one_stream};
 use crate::screen::progress::{self, Rate};
 use crate::screen::{Screen, numbers, summary};
 use crate::settings::Settings;
@@ -24,7 +24,14 @@ pub(super) fn run(options: &Run, settings: &Settings, screen: &Screen) -> Result
     let stream = one_stream(options, settings)?;
     let rules = Rules::load(&settings.rules, &settings.streams).or_say(screen)?;
     warn_of_blind_input(&rules, stream, settings, screen);
-    let detectors = rules.detectors.into_iter().filter(|detector| detector.plan.stream == stream).collect();
+    let (detectors, wanting) = of_one_stream(rules.detectors, stream);
+    if !wanting.is_empty() {
+        let name = &settings.streams[stream].name;
+        screen.notice(
+            "note",
+            &format!("not run, since they read another stream besides `{name}`: {}", wanting.join(", ")),
+        );
+    }
     let mut launch = Launch::new(by_stream(detectors, &settings.streams), settings.engine, Arc::clone(&clock));
     launch.fires_early = options.early;
     let start = clock.now();
@@ -82,7 +89,7 @@ fn admin(settings: &Settings, launch: &Launch) -> Result<Option<Admin>, Failure>
 }
 
 fn warn_of_blind_input(rules: &Rules, stream: usize, settings: &Settings, screen: &Screen) {
-    let of_stream = rules.detectors.iter().filter(|detector| detector.plan.stream == stream).count();
+    let of_stream = rules.detectors.iter().filter(|detector| detector.plan.reads(stream)).count();
     if of_stream == 0 {
         let name = &settings.streams[stream].name;
         let all = numbers::of(rules.detectors.len() as u64, "detector", "detectors");

@@ -127,7 +127,8 @@ fn outputs(options: &Run, settings: &Settings, screen: &Screen, clock: &Arc<dyn 
 }
 
 fn stateful(streams: &[Arc<StreamDetectors>]) -> usize {
-    streams.iter().flat_map(|stream| &stream.detectors).filter(|detector| detector.stateful()).count()
+    let all = streams.iter().flat_map(|stream| &stream.detectors);
+    all.filter(|detector| detector.stateful() && detector.input == 0).count()
 }
 
 /// Says that the run is over when it is dropped.

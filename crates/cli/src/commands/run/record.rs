@@ -13,7 +13,7 @@ use super::one_stream;
 use crate::arguments::{Format, Run};
 use crate::failure::Failure;
 use crate::launch::{Input, Launch, Outputs};
-use crate::rules::{Rules, by_stream};
+use crate::rules::{Rules, by_stream, of_one_stream};
 use crate::screen::{Screen, numbers};
 use crate::settings::{EngineSettings, Settings};
 
@@ -22,7 +22,7 @@ pub(super) fn run(options: &Run, record: &str, settings: &Settings, screen: &Scr
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let stream = one_stream(options, settings)?;
     let rules = Rules::load(&settings.rules, &settings.streams).or_say(screen)?;
-    let detectors: Vec<_> = rules.detectors.into_iter().filter(|d| d.plan.stream == stream).collect();
+    let (detectors, _) = of_one_stream(rules.detectors, stream);
     let stateful: Vec<String> = detectors.iter().filter(|d| d.stateful()).map(|d| d.info.name.clone()).collect();
     let tried = detectors.len();
     let engine = EngineSettings { workers: 1, shards: 1, ..settings.engine };

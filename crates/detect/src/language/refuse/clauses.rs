@@ -1,14 +1,16 @@
 //! Queries, clauses and tables: what a SELECT may be made of.
 
 use datafusion_sql::sqlparser::ast::{
-    Cte, Distinct, GroupByExpr, LimitClause, ObjectName, Query, Select, SelectFlavor, SelectItem, SetExpr, Spanned,
-    TableAlias, TableFactor, WildcardAdditionalOptions, With,
+    Cte, Distinct, GroupByExpr, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName, Query, Select,
+    SelectFlavor, SelectItem, SetExpr, SetOperator, SetQuantifier, Spanned, TableAlias, TableFactor,
+    WildcardAdditionalOptions, With,
 };
 
 use super::{Checker, Context, Place};
 use crate::language::codes;
 use crate::language::nearest::nearest;
 use crate::language::windows::folded;
+use crate::plan::sequence;
 
 impl Checker<'_> {
     pub(super) fn query(&mut self, query: &Query) {
@@ -29,14 +31,25 @@ impl Checker<'_> {
         match body {
             SetExpr::Select(select) => self.select(select),
             SetExpr::Query(inner) => self.query(inner),
+            SetExpr::SetOperation { op: SetOperator::Union, set_quantifier: SetQuantifier::All, left, right } => {
+                self.body(left, query);
+                self.body(right, query);
+            }
             SetExpr::SetOperation { op, right, .. } => {
                 let right = self.parsed.source.range(right.span()).map_or(self.parsed.sql_start, |range| range.start);
                 let word = op.to_string();
                 let keyword = self.parsed.source.lexemes[..self.parsed.source.index(right)].iter().rev();
                 let span = keyword.clone().find(|lexeme| lexeme.is_word(&word)).map(|lexeme| lexeme.range.clone());
                 let span = span.unwrap_or_else(|| self.query_span(query));
-                let error = self.error(codes::JOIN, span, format!("{word} is not run in this version"));
-                self.report(error.label("two queries").help("write a detector for each of the queries"));
+                let error = if *op == SetOperator::Union {
+                    let message =
+                        "UNION without ALL compares each row with all before it, and needs memory without end";
+                    self.error(codes::JOIN, span, message).help("write UNION ALL")
+                } else {
+                    let error = self.error(codes::JOIN, span, format!("{word} is not run in this version"));
+                    error.help("write a detector for each of the queries, or what must not be there as NOT EXISTS (…)")
+                };
+                self.report(error.label("two queries"));
             }
             _ => {
                 let span = self.query_span(query);
@@ -170,25 +183,59 @@ impl Checker<'_> {
             let (span, message) = match select.from.get(1) {
                 Some(second) => (
                     self.parsed.source.range(second.span()),
-                    "a second table is a join, and joins are not run in this version",
+                    "a second table in FROM holds every record against every other",
                 ),
                 None => (None, "a detector reads a stream, and this SELECT has no FROM"),
             };
             let code = if select.from.is_empty() { codes::CLAUSE } else { codes::JOIN };
             let names: Vec<_> = self.streams.iter().map(|stream| stream.name.as_str()).collect();
-            let help = format!("write FROM and one of {}", names.join(", "));
+            let help = match select.from.len() {
+                0 => format!("write FROM and one of {}", names.join(", ")),
+                _ => format!("write JOIN … ON …: {}", sequence::EXAMPLE),
+            };
             let error = self.error(code, span.unwrap_or(token), message);
             self.report(error.help(help));
             return;
         };
-        if let Some(join) = table.joins.first() {
-            let table_start = self.parsed.source.range(table.relation.span()).map_or(token.start, |range| range.end);
-            let keyword = self.parsed.source.word("JOIN", table_start);
-            let span = keyword.or_else(|| self.parsed.source.range(join.span())).unwrap_or(token);
-            let error = self.error(codes::JOIN, span, "a join is not run in this version");
-            self.report(error.label("joins two inputs").help("write the detector over one stream; both sides of a sequence over one stream can be counted in one sliding range with FILTER (WHERE …)"));
-        }
         self.factor(&table.relation, select);
+        for (index, join) in table.joins.iter().enumerate() {
+            self.join(join, index, select);
+        }
+    }
+
+    /// A join is a sequence: two sides, JOIN … ON …. What its condition must say is seen in the plan.
+    fn join(&mut self, join: &Join, index: usize, select: &Select) {
+        let problem = match &join.join_operator {
+            _ if index > 0 => Some("a sequence has two sides in this version, and this is a third"),
+            _ if join.global => Some("GLOBAL is not supported here"),
+            JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => match constraint {
+                JoinConstraint::On(condition) => {
+                    let context = Context { select, place: Place::Where, grouped: false };
+                    self.expression(condition, context);
+                    None
+                }
+                _ => Some("a join without ON holds every record against every other"),
+            },
+            JoinOperator::CrossJoin(_) => Some("a join without ON holds every record against every other"),
+            JoinOperator::Left(_)
+            | JoinOperator::LeftOuter(_)
+            | JoinOperator::Right(_)
+            | JoinOperator::RightOuter(_)
+            | JoinOperator::FullOuter(_) => Some("an outer join is not run in this version"),
+            _ => Some("this kind of join is not supported"),
+        };
+        self.factor(&join.relation, select);
+        let Some(problem) = problem else { return };
+        // The last JOIN before what is joined.
+        let relation = self.parsed.source.range(join.relation.span());
+        let end = relation.map_or(self.parsed.sql_start, |range| range.start);
+        let words = self.parsed.source.lexemes[..self.parsed.source.index(end)].iter().rev();
+        let keyword = words.into_iter().find(|lexeme| lexeme.is_word("JOIN")).map(|lexeme| lexeme.range.clone());
+        let error = self.error(codes::JOIN, keyword.unwrap_or_else(|| self.select_token(select)), problem);
+        self.report(error.label("joins two inputs").help(format!(
+            "for this and then that, {}; for this without that, NOT EXISTS (SELECT 1 FROM … WHERE …)",
+            sequence::EXAMPLE
+        )));
     }
 
     fn factor(&mut self, factor: &TableFactor, select: &Select) {
@@ -218,8 +265,12 @@ impl Checker<'_> {
             }
             TableFactor::NestedJoin { .. } => {
                 let span = self.parsed.source.range(factor.span()).unwrap_or_else(|| self.select_token(select));
-                let error = self.error(codes::JOIN, span, "a join is not run in this version");
-                self.report(error.label("joins two inputs").help("write the detector over one stream"));
+                let error = self.error(codes::JOIN, span, "a join in parentheses is not run in this version");
+                self.report(
+                    error
+                        .label("joins two inputs")
+                        .help("take the parentheses out: FROM cloudtrail a JOIN cloudtrail b ON …"),
+                );
             }
             _ => {
                 let span = self.clause(select, "FROM");

@@ -3,7 +3,8 @@
 use std::ops::{ControlFlow, Range};
 
 use datafusion_sql::sqlparser::ast::{
-    Expr, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, TableAlias, TableFactor, Visit, Visitor,
+    Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, Query, Select, SelectItem, SelectItemQualifiedWildcardKind,
+    SetExpr, TableAlias, TableFactor, Visit, Visitor,
 };
 
 use super::scope::{Facts, Known, Scope, facts};
@@ -19,25 +20,34 @@ impl Checker<'_> {
     /// Checks all names of columns, and what depends on columns being known.
     pub(super) fn columns(&mut self) {
         let parsed = self.parsed;
-        let found = self.query_columns(&parsed.query, &mut Tables::new());
+        let found = self.query_columns(&parsed.query, &mut Tables::new(), None);
         self.header_keys(&found);
     }
 
-    /// Checks a query; gives the columns of its rows.
-    fn query_columns(&mut self, query: &Query, tables: &mut Tables) -> Scope {
+    /// Checks a query; gives the columns of its rows. A sub-query in a WHERE sees the columns `around` it.
+    fn query_columns(&mut self, query: &Query, tables: &mut Tables, around: Option<&Scope>) -> Scope {
         let outer = tables.len();
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
-            let scope = self.query_columns(&cte.query, tables);
+            let scope = self.query_columns(&cte.query, tables, None);
             let name = folded(&cte.alias.name);
             tables.push((name.clone(), Scope { qualifiers: vec![name], ..scope }));
         }
-        let scope = match query.body.as_ref() {
-            SetExpr::Select(select) => self.select_columns(select, tables),
-            SetExpr::Query(inner) => self.query_columns(inner, tables),
-            _ => Scope { open: true, ..Scope::default() },
-        };
+        let scope = self.body_columns(&query.body, tables, around);
         tables.truncate(outer);
         scope
+    }
+
+    fn body_columns(&mut self, body: &SetExpr, tables: &mut Tables, around: Option<&Scope>) -> Scope {
+        match body {
+            SetExpr::Select(select) => self.select_columns(select, tables, around),
+            SetExpr::Query(inner) => self.query_columns(inner, tables, around),
+            SetExpr::SetOperation { left, right, .. } => {
+                let first = self.body_columns(left, tables, around);
+                self.body_columns(right, tables, around);
+                first
+            }
+            _ => Scope { open: true, ..Scope::default() },
+        }
     }
 
     fn factor_columns(&mut self, factor: &TableFactor, tables: &mut Tables) -> Scope {
@@ -48,7 +58,7 @@ impl Checker<'_> {
                 let stream = self.streams.iter().find(|stream| stream.name == name).map(Scope::of_stream);
                 (defined.or(stream).unwrap_or(Scope { open: true, ..Scope::default() }), alias)
             }
-            TableFactor::Derived { subquery, alias, .. } => (self.query_columns(subquery, tables), alias),
+            TableFactor::Derived { subquery, alias, .. } => (self.query_columns(subquery, tables, None), alias),
             TableFactor::NestedJoin { table_with_joins, alias } => {
                 (self.factor_columns(&table_with_joins.relation, tables), alias)
             }
@@ -58,15 +68,22 @@ impl Checker<'_> {
         alias.as_ref().map_or_else(|| scope.clone(), renamed)
     }
 
-    fn select_columns(&mut self, select: &Select, tables: &mut Tables) -> Scope {
-        let input = match select.from.first() {
-            Some(table) => self.factor_columns(&table.relation, tables),
+    fn select_columns(&mut self, select: &Select, tables: &mut Tables, around: Option<&Scope>) -> Scope {
+        let mut input = match select.from.first() {
+            Some(table) => {
+                let first = self.factor_columns(&table.relation, tables);
+                table.joins.iter().fold(first, |scope, join| scope.join(self.factor_columns(&join.relation, tables)))
+            }
             None => Scope::default(),
         };
+        input.outer = around.cloned().map(Box::new);
         let known = select.selection.as_ref().map(facts).unwrap_or_default();
         self.names(select, &input);
         self.null_keys(select, &input, &known);
         self.versioned_names(select, &input);
+        for subquery in subqueries(select) {
+            self.query_columns(&subquery, tables, Some(&input));
+        }
         output(select, &input, &known)
     }
 
@@ -81,6 +98,13 @@ impl Checker<'_> {
         }
         if let GroupByExpr::Expressions(exprs, _) = &select.group_by {
             exprs.iter().for_each(|expr| self.names_in(expr, Place::Group, select, input));
+        }
+        for join in select.from.iter().flat_map(|table| &table.joins) {
+            if let JoinOperator::Join(JoinConstraint::On(on)) | JoinOperator::Inner(JoinConstraint::On(on)) =
+                &join.join_operator
+            {
+                self.names_in(on, Place::Where, select, input);
+            }
         }
         for expr in [&select.having, &select.qualify].into_iter().flatten() {
             self.names_in(expr, Place::Qualify, select, input);
@@ -108,19 +132,18 @@ impl Checker<'_> {
                 let folded = folded(name);
                 let alias = aliases(select).any(|(alias, _)| alias == folded);
                 let visible = matches!(place, Place::Group | Place::Qualify);
-                if input.find(&folded).is_some() || (alias && visible) || (input.open && name.quote_style.is_some()) {
+                if input.knows(&folded) || (alias && visible) || (input.open && name.quote_style.is_some()) {
                     return;
                 }
                 if alias { self.too_early(name, place, span) } else { self.unknown(name, span, input) }
             }
-            [table, name] => {
-                let qualified = input.qualifiers.contains(&folded(table));
-                if qualified && input.find(&folded(name)).is_none() && !input.open {
-                    self.unknown(name, self.ident_span(name), input);
-                } else if !qualified && !input.open {
-                    self.unknown_table(parts, span, input);
+            [table, name] => match input.side(&folded(table)) {
+                Some(side) if side.find(&folded(name)).is_none() && !side.open => {
+                    self.unknown(name, self.ident_span(name), side);
                 }
-            }
+                None if !input.open => self.unknown_table(parts, span, input),
+                _ => {}
+            },
             _ if input.open => {}
             _ => self.unknown_table(parts, span, input),
         }
@@ -169,11 +192,12 @@ impl Checker<'_> {
 
     fn header_keys(&mut self, found: &Scope) {
         let (keys, spans) = (&self.parsed.header.key, &self.parsed.header.key_spans);
-        let stateful =
-            self.parsed.source.lexemes.iter().any(|lexeme| lexeme.is_word("OVER") || lexeme.is_word("GROUP"));
+        let words = ["OVER", "GROUP", "JOIN", "EXISTS"];
+        let lexemes = &self.parsed.source.lexemes;
+        let stateful = lexemes.iter().any(|lexeme| words.iter().any(|word| lexeme.is_word(word)));
         if let Some(span) = self.parsed.header.span("key").filter(|_| stateful && !keys.is_empty()) {
             let warning = self
-                .error(codes::KEY_UNUSED, span, "`key` has no effect: the keys are those of PARTITION BY or GROUP BY")
+                .error(codes::KEY_UNUSED, span, "`key` has no effect: the keys are those of PARTITION BY, of GROUP BY, or of a sequence's equalities")
                 .warning();
             return self.report(warning.help("take `key` out of the header"));
         }
@@ -224,6 +248,33 @@ impl Visitor for Names {
     }
 }
 
+/// The sub-queries of EXISTS in a SELECT's WHERE; not those in them.
+fn subqueries(select: &Select) -> Vec<Query> {
+    let mut found = Exists::default();
+    let _ = select.selection.visit(&mut found);
+    found.0
+}
+
+#[derive(Default)]
+struct Exists(Vec<Query>, usize);
+
+impl Visitor for Exists {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        if self.1 == 0 {
+            self.0.push(query.clone());
+        }
+        self.1 += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.1 -= 1;
+        ControlFlow::Continue(())
+    }
+}
+
 /// The names that the SELECT list defines.
 fn aliases(select: &Select) -> impl Iterator<Item = (String, &Expr)> {
     select.projection.iter().filter_map(|item| match item {
@@ -234,16 +285,17 @@ fn aliases(select: &Select) -> impl Iterator<Item = (String, &Expr)> {
 
 /// The columns of a SELECT's rows.
 fn output(select: &Select, input: &Scope, known: &Facts) -> Scope {
-    let mut scope = Scope { qualifiers: Vec::new(), columns: Vec::new(), open: false };
+    let mut scope = Scope::default();
     for item in &select.projection {
         match item {
             SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => {
-                let passed = input.columns.iter().map(|column| Known {
+                let of = wildcard_input(item, input);
+                let passed = of.columns.iter().map(|column| Known {
                     nullable: column.nullable && !known.contains(&column.name),
                     ..column.clone()
                 });
                 scope.columns.extend(passed);
-                scope.open |= input.open;
+                scope.open |= of.open;
             }
             SelectItem::ExprWithAlias { expr, alias } => {
                 scope.columns.push(computed(folded(alias), expr, input, known))
@@ -259,6 +311,15 @@ fn output(select: &Select, input: &Scope, known: &Facts) -> Scope {
         }
     }
     scope
+}
+
+/// Whose columns a wildcard stands for.
+fn wildcard_input<'a>(item: &SelectItem, input: &'a Scope) -> &'a Scope {
+    let SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) = item else {
+        return input;
+    };
+    let qualifier = name.0.last().and_then(|part| part.as_ident()).map(folded);
+    qualifier.and_then(|qualifier| input.side(&qualifier)).unwrap_or(input)
 }
 
 fn computed(name: String, expr: &Expr, input: &Scope, known: &Facts) -> Known {

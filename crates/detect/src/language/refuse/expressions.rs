@@ -8,7 +8,7 @@ use datafusion_sql::sqlparser::ast::{
 };
 
 use super::over::arguments;
-use super::{Checker, Context};
+use super::{Checker, Context, Place};
 use crate::language::codes;
 use crate::language::windows::is_call_of;
 
@@ -145,13 +145,12 @@ impl Checker<'_> {
     fn sub_query(&mut self, expr: &Expr, context: Context<'_>) {
         let span = self.span(expr, context.select);
         let (message, help) = match expr {
-            Expr::Exists { negated: true, .. } => (
-                "NOT EXISTS (absence) is not run in this version",
-                "count what must be absent in a sliding range, and compare with 0",
-            ),
+            Expr::Exists { subquery, .. } if context.place == Place::Where && !context.grouped => {
+                return self.query(subquery);
+            }
             Expr::Exists { .. } => (
-                "EXISTS (a sequence) is not run in this version",
-                "count what must have come before in a sliding range: count(*) FILTER (WHERE …) OVER (…)",
+                "EXISTS stands only in the WHERE of a SELECT without GROUP BY",
+                "write WHERE … AND NOT EXISTS (SELECT 1 FROM cloudtrail b WHERE …)",
             ),
             Expr::InSubquery { .. } => {
                 ("IN (SELECT …) is not run in this version", "write the values as a list: x IN ('a', 'b')")

@@ -25,6 +25,10 @@ pub(super) struct Scope {
     pub columns: Vec<Known>,
     /// Whether there are columns whose names are not known.
     pub open: bool,
+    /// Of a join: its inputs.
+    pub sides: Vec<Scope>,
+    /// What a sub-query sees of the query around it.
+    pub outer: Option<Box<Scope>>,
 }
 
 impl Scope {
@@ -39,8 +43,33 @@ impl Scope {
         Self {
             qualifiers: vec![stream.name.clone()],
             columns: schema.fields().iter().map(known).collect(),
-            open: false,
+            ..Self::default()
         }
+    }
+
+    /// Two inputs as one.
+    pub fn join(self, other: Self) -> Self {
+        let mut sides = if self.sides.is_empty() { vec![self] } else { self.sides };
+        sides.push(other);
+        Self {
+            qualifiers: sides.iter().flat_map(|side| side.qualifiers.clone()).collect(),
+            columns: sides.iter().flat_map(|side| side.columns.clone()).collect(),
+            open: sides.iter().any(|side| side.open),
+            sides,
+            outer: None,
+        }
+    }
+
+    /// The input that a qualifier names, here or around here.
+    pub fn side(&self, qualifier: &str) -> Option<&Self> {
+        let sides = if self.sides.is_empty() { std::slice::from_ref(self) } else { self.sides.as_slice() };
+        let found = sides.iter().find(|side| side.qualifiers.iter().any(|known| known == qualifier));
+        found.or_else(|| self.outer.as_ref()?.side(qualifier))
+    }
+
+    /// Whether a name alone is known, here or around here.
+    pub fn knows(&self, name: &str) -> bool {
+        self.find(name).is_some() || self.outer.as_ref().is_some_and(|outer| outer.knows(name))
     }
 
     /// The column of this name, which is folded.
@@ -53,7 +82,7 @@ impl Scope {
         match expr {
             Expr::Identifier(name) => self.find(&folded(name)),
             Expr::CompoundIdentifier(parts) => match parts.as_slice() {
-                [table, name] if self.qualifiers.contains(&folded(table)) => self.find(&folded(name)),
+                [table, name] => self.side(&folded(table))?.find(&folded(name)),
                 _ => None,
             },
             Expr::Nested(inner) => self.column(inner),

@@ -108,8 +108,13 @@ impl Checker<'_> {
             _ => {}
         });
         for (column, value) in &compared {
-            let (Expr::Identifier(column), Some(text)) = (column, text_of(value)) else { continue };
-            let (column, stem) = (folded(column), without_version(text));
+            let column = match column {
+                Expr::Identifier(column) => folded(column),
+                Expr::CompoundIdentifier(parts) => parts.last().map(folded).unwrap_or_default(),
+                _ => continue,
+            };
+            let Some(text) = text_of(value) else { continue };
+            let stem = without_version(text);
             let message = if column == "event_name" && VERSIONED.contains(&text) {
                 format!(
                     "the event name of `{text}` carries an API version in the log, so that this comparison misses it"

@@ -96,6 +96,16 @@ const GOOD: &[&str] = &[
     "SELECT event_time, source_ip, slowest, usual FROM (SELECT *, max(latency_ms) OVER w AS slowest, avg(latency_ms::bigint) OVER w AS usual FROM api \
      WHERE source_ip <> '' WINDOW w AS (PARTITION BY source_ip ORDER BY event_time RANGE INTERVAL '1 hour' PRECEDING)) WHERE slowest > usual * 10",
     "WITH refused AS (SELECT * FROM cloudtrail WHERE error_code LIKE 'Access%') SELECT principal FROM refused",
+    "SELECT a.principal, a.event_time AS made, b.event_time AS used, b.request ->> 'name' AS trail\nFROM cloudtrail a JOIN cloudtrail b\n  \
+     ON a.principal = b.principal AND b.event_time BETWEEN a.event_time AND a.event_time + INTERVAL '10 minutes'\n\
+     WHERE a.event_name = 'CreateAccessKey' AND b.event_name = 'DeleteTrail'",
+    "SELECT made.user_name, used.function_name, used.event_time AS at FROM (SELECT * FROM cloudtrail WHERE event_name = 'Invoke') AS made \
+     JOIN lambda used ON made.request ->> 'functionName' = used.function_name AND used.event_time >= made.event_time \
+     AND used.event_time < made.event_time + INTERVAL '1 minute' WHERE used.level = 'ERROR' OR made.read_only",
+    "SELECT principal, a.event_time FROM cloudtrail a WHERE a.event_name = 'StopLogging' AND NOT EXISTS (SELECT 1 FROM cloudtrail b \
+     WHERE b.principal = a.principal AND b.event_name = 'StartLogging' AND b.event_time BETWEEN a.event_time AND a.event_time + INTERVAL '1 hour')",
+    "SELECT principal, event_time, source_ip FROM cloudtrail WHERE event_name = 'ConsoleLogin' \
+     UNION ALL SELECT principal, event_time, source_ip FROM api WHERE status = 401 UNION ALL SELECT function_name, event_time, NULL AS source_ip FROM lambda WHERE level = 'FATAL'",
     "select Event_Name, \"region\" from CloudTrail where EVENT_NAME = 'x' -- trailing",
 ];
 

@@ -53,17 +53,28 @@ const WRONG: &[(&str, &str, &str)] = &[
         "hop(event_time, INTERVAL '1 minute', INTERVAL '5 minutes')",
     ),
     // Several inputs.
-    ("SELECT * FROM cloudtrail a JOIN lambda b ON a.event_id = b.event_id", "W018", "JOIN"),
+    ("SELECT a.region FROM cloudtrail a LEFT JOIN lambda b ON a.event_id = b.event_id", "W018", "JOIN"),
+    ("SELECT a.region FROM cloudtrail a CROSS JOIN lambda b", "W018", "JOIN"),
+    ("SELECT a.region FROM cloudtrail a JOIN lambda b USING (event_id)", "W018", "JOIN"),
+    ("SELECT a.region FROM cloudtrail a JOIN lambda b ON a.event_id = b.event_id JOIN api c ON true", "W018", "JOIN"),
+    ("SELECT a.region, b.nope FROM cloudtrail a JOIN lambda b ON a.event_id = b.event_id", "W028", "nope"),
+    ("SELECT a.region FROM cloudtrail a JOIN lambda b ON a.event_id = c.event_id", "W028", "c.event_id"),
+    (
+        "SELECT region FROM cloudtrail a WHERE NOT EXISTS (SELECT 1 FROM lambda b WHERE b.event_id = a.nope)",
+        "W028",
+        "nope",
+    ),
     ("SELECT * FROM cloudtrail, lambda", "W018", "lambda"),
     ("SELECT * FROM cloudtrail ASOF JOIN lambda ON true", "W018", "ASOF"),
-    ("SELECT event_id FROM cloudtrail UNION ALL SELECT event_id FROM lambda", "W018", "UNION"),
+    ("SELECT event_id FROM cloudtrail UNION SELECT event_id FROM lambda", "W018", "UNION"),
+    ("SELECT event_id FROM cloudtrail UNION ALL SELECT nope FROM lambda", "W028", "nope"),
     ("SELECT event_id FROM cloudtrail EXCEPT SELECT event_id FROM lambda", "W018", "EXCEPT"),
     (
         "SELECT * FROM cloudtrail WHERE region IN (SELECT region FROM cloudtrail)",
         "W018",
         "region IN (SELECT region FROM cloudtrail)",
     ),
-    ("SELECT * FROM cloudtrail WHERE EXISTS (SELECT 1 FROM lambda)", "W018", "SELECT 1 FROM lambda"),
+    ("SELECT EXISTS (SELECT 1 FROM lambda) AS x FROM cloudtrail", "W018", "SELECT 1 FROM lambda"),
     ("SELECT (SELECT 1) AS x FROM cloudtrail", "W018", "SELECT 1"),
     ("WITH RECURSIVE t AS (SELECT 1) SELECT * FROM t", "W018", "WITH"),
     // OVER.
@@ -253,7 +264,8 @@ fn each_wrong_form_is_refused_by_its_code_at_its_place() {
 #[test]
 fn every_code_of_the_language_has_a_wrong_file() {
     let elsewhere = [
-        "W001", "W002", "W003", "W004", "W005", "W006", "W007", "W008", "W030", "W036", "W037", "W038", "W042", "W043",
+        "W001", "W002", "W003", "W004", "W005", "W006", "W007", "W008", "W030", "W036", "W037", "W038", "W039", "W042",
+        "W043", "W044",
     ];
     for (code, meaning) in super::super::codes::ALL {
         let here = WRONG.iter().any(|(_, wrong, _)| wrong == code);
