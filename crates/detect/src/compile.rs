@@ -183,7 +183,12 @@ mod tests {
                 "W039",
                 "two columns named `region`",
             ),
-            (learns, joined(&format!("a.principal = b.principal {within}")), "W036", "its own records at \"7 days\""),
+            (
+                learns,
+                joined(&format!("a.principal = b.principal {within} AND a.event_id <> b.event_id")),
+                "W036",
+                "its own records at \"7 days\"",
+            ),
             ("", absent("NOT EXISTS (SELECT 1 FROM lambda)"), "W039", "at EXISTS"),
             (
                 "",

@@ -73,7 +73,7 @@ impl Lines<'_> {
 }
 
 fn explain(detector: &Detector, streams: &[Stream], screen: &Screen) -> String {
-    let (info, stream) = (&detector.info, &streams[detector.reads().stream]);
+    let info = &detector.info;
     let mut lines = Lines { screen, text: format!("{}\n", paint(screen.colour(), "1", &info.name)) };
     lines.add("title", &info.title);
     lines.add("severity", info.severity.name());

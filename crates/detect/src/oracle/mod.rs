@@ -247,9 +247,10 @@ fn at(keys: &[(String, ArrayRef)], row: usize) -> (Vec<(String, Value)>, Vec<Val
 fn keys(detector: &Detector, records: &RecordBatch) -> Result<Vec<(String, ArrayRef)>> {
     let input = &detector.plan.inputs[0];
     let table = table(records, &input.row_columns);
-    let key =
-        |(name, expr): &(String, _)| Ok((name.clone(), Expression::compile(expr, &table.schema())?.evaluate(&table)));
-    input.keys.iter().map(key).collect()
+    let key = |((name, _), (_, expr)): (&(String, _), &(String, _))| {
+        Ok((name.clone(), Expression::compile(expr, &table.schema())?.evaluate(&table)))
+    };
+    detector.plan.keys.iter().zip(&input.keys).map(key).collect()
 }
 
 /// These columns of records.

@@ -296,10 +296,11 @@ impl Taken {
         self.leave_out_null_keys();
         let mut lifting = Lifting { definitions: sides.definitions, kept: [Requests::default(), Requests::default()] };
         let names = names(logical)?;
+        let keys: Vec<(String, Expr)> = key_names(&self.keys[0], &names, outputs);
         let outputs = names.into_iter().zip(outputs).map(|(name, expr)| Ok((name, lifting.lift(expr)?)));
         let outputs = outputs.collect::<Result<Vec<_>>>()?;
         let conditions = self.conditions.iter().map(|expr| lifting.lift(expr)).collect::<Result<Vec<_>>>()?;
-        let keys = window::named(self.keys[0].clone()).into_iter().map(|(name, expr)| Ok((name, lifting.lift(&expr)?)));
+        let keys = keys.into_iter().map(|(name, expr)| Ok((name, lifting.lift(&expr)?)));
         let keys = keys.collect::<Result<Vec<_>>>()?;
         let [a, b] = lifting.kept;
         let inputs = vec![self.input(0, sides, a)?, self.input(1, sides, b)?];
@@ -350,6 +351,13 @@ impl Taken {
             kept_columns: kept.into_list(),
         })
     }
+}
+
+/// Keys with the names that findings show: a key that the found row has goes by its name there.
+fn key_names(keys: &[Expr], names: &[String], outputs: &[Expr]) -> Vec<(String, Expr)> {
+    let shown = |key: &Expr| outputs.iter().position(|output| output.clone().unalias() == *key);
+    let named = window::named(keys.to_vec()).into_iter();
+    named.map(|(name, key)| (shown(&key).map_or(name, |place| names[place].clone()), key)).collect()
 }
 
 /// The names of the found row's columns, which must differ.
