@@ -7,8 +7,9 @@ use std::sync::atomic::AtomicBool;
 use arrow::array::RecordBatch;
 use watchfire_engine::Outlet;
 use watchfire_engine::decode::Decoder;
+use watchfire_engine::detect::oracle::{self, AtRest};
 use watchfire_engine::detect::plan::Planner;
-use watchfire_engine::detect::{Detector, StreamDetectors, compile, oracle};
+use watchfire_engine::detect::{Detector, StreamDetectors, compile};
 use watchfire_engine::finding::sinks::MemorySink;
 use watchfire_engine::finding::to_json;
 use watchfire_engine::pipeline::{self, Run};
@@ -75,15 +76,11 @@ fn through_the_engine(
     streams: &[Stream],
     (size, workers, shards, fires_early): (usize, usize, usize, bool),
 ) -> Vec<Finding> {
-    let of_stream = |(index, stream): (usize, &Stream)| {
-        let detectors = if index == detector.plan.stream { vec![detector.clone()] } else { Vec::new() };
-        Arc::new(StreamDetectors::new(stream.clone(), index, detectors))
-    };
-    let streams: Vec<_> = streams.iter().enumerate().map(of_stream).collect();
+    let streams = StreamDetectors::by_stream(std::slice::from_ref(detector), streams);
     let sink = MemorySink::new("memory");
     let metrics = pipeline::metrics(&streams);
     let run = Run {
-        source: Box::new(MemorySource::bounded(example.batches(detector.plan.stream, size))),
+        source: Box::new(MemorySource::bounded(example.batches(detector.reads().stream, size))),
         first_times: HashMap::new(),
         several_values: false,
         sinks: vec![Outlet::new(Box::new(sink.clone()), true)],
@@ -111,21 +108,20 @@ fn comparable(finding: &Finding) -> Comparable {
     (finding.finding_id.to_string(), finding.window, plain(&finding.keys), plain(&finding.row))
 }
 
-/// What the oracle finds.
+/// What the oracle finds. The records are of the stream that the detector reads first.
 fn at_rest(example: &Example, detector: &Detector, streams: &[Stream]) -> Vec<Comparable> {
-    let stream = &streams[detector.plan.stream];
-    let batches = example.batches(detector.plan.stream, 1);
-    if batches.is_empty() {
-        return Vec::new();
-    }
-    let (records, accepted) = all_columns(stream, detector.plan.stream, batches, example.now());
+    let of_stream = |(index, stream): (usize, &Stream)| {
+        let batches = if index == detector.reads().stream { example.batches(index, 1) } else { Vec::new() };
+        all_columns(stream, index, batches, example.now())
+    };
+    let records: Vec<AtRest> = streams.iter().enumerate().map(of_stream).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let found = runtime.block_on(oracle::findings(detector, stream, &records, &accepted)).unwrap();
+    let found = runtime.block_on(oracle::findings(detector, streams, &records)).unwrap();
     found.into_iter().map(|f| (f.finding_id.to_string(), f.window, f.keys, f.row)).collect()
 }
 
 /// The records with all columns, in order of intake, and which of them are accepted.
-fn all_columns(stream: &Stream, index: usize, batches: Vec<RawBatch>, now: i64) -> (RecordBatch, Vec<bool>) {
+fn all_columns(stream: &Stream, index: usize, batches: Vec<RawBatch>, now: i64) -> AtRest {
     let column =
         |(name, column_type): (&str, _)| ColumnRequest { source: ColumnSource::Column(name.to_owned()), column_type };
     let columns: Vec<ColumnRequest> = stream.all_columns().map(column).collect();
@@ -143,5 +139,5 @@ fn all_columns(stream: &Stream, index: usize, batches: Vec<RawBatch>, now: i64) 
         accepted.extend(batch.rows.iter().map(Row::accepted));
         parts.push(RecordBatch::try_new(Arc::new(stream.schema()), arrays).unwrap());
     }
-    (arrow::compute::concat_batches(&parts[0].schema(), &parts).unwrap(), accepted)
+    AtRest { processed: arrow::compute::concat_batches(&Arc::new(stream.schema()), &parts).unwrap(), accepted }
 }

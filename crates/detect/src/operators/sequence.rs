@@ -12,11 +12,11 @@ use datafusion_common::Result;
 use watchfire_record::limits::{JOIN_BYTES, JOIN_FOUND_BYTES, JOIN_MATCHES, JOIN_ROWS, KEYS};
 use watchfire_record::{Finding, Stream};
 
+use super::OperatorStatistics;
+use super::feed::Fed;
 use super::keys::Keys;
 use super::pairs::{Kept, Met, Pairs};
 use super::records::Partitions;
-use super::OperatorStatistics;
-use super::feed::Fed;
 use crate::detector::Detector;
 use crate::plan::{Operator, Sequence, SequenceKind};
 

@@ -9,8 +9,8 @@ use datafusion_expr::expr::InList;
 use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Join, LogicalPlan, Operator as Op};
 use watchfire_record::{ColumnRequest, Stream};
 
-use super::flatten::{Flat, flatten, split_conjunction};
 use super::checked::as_written;
+use super::flatten::{Flat, flatten, split_conjunction};
 use super::functions::{JSON_GET_TEXT, interval_micros};
 use super::lift::{Requests, lift, path_request};
 use super::range::is_event_time;
@@ -24,7 +24,7 @@ pub const EXAMPLE: &str =
     "write ON a.principal = b.principal AND b.event_time BETWEEN a.event_time AND a.event_time + INTERVAL '10 minutes'";
 
 /// What makes a finding of two sides, *a* and *b*.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SequenceKind {
     /// A record of *a* and one of *b*: each such pair.
     Pair,
@@ -35,7 +35,7 @@ pub enum SequenceKind {
 }
 
 /// Two records of one key within a bound of time, or one record without the other.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Sequence {
     /// What makes a finding.
     pub kind: SequenceKind,
