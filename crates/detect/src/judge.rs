@@ -68,6 +68,8 @@ struct MatchRow {
     identity: Vec<usize>,
     outputs: Vec<(Arc<str>, Expression)>,
     keys: Vec<usize>,
+    /// Which branch of a union it is; 0 for a detector without.
+    branch: i64,
 }
 
 impl Clauses {
@@ -250,7 +252,7 @@ impl MatchRow {
         let columns = detector.row_columns(&detectors.stream);
         let fields = schema(schema_of(&columns));
         let place = |name: &str| columns.iter().position(|c| c.name() == name).expect("row_columns names it");
-        let outputs = detector.plan.outputs.iter();
+        let outputs = detector.reads().outputs.iter();
         let outputs = outputs.map(|(name, expr)| Ok((name.as_str().into(), Expression::compile(expr, &fields)?)));
         let outputs: Vec<(Arc<str>, Expression)> = outputs.collect::<Result<_>>()?;
         let key = |name: &String| outputs.iter().position(|(output, _)| **output == **name);
@@ -260,6 +262,7 @@ impl MatchRow {
             keys: detector.key.iter().filter_map(key).collect(),
             outputs,
             columns,
+            branch: i64::try_from(detector.input).expect("branches are few"),
         })
     }
 
@@ -282,7 +285,7 @@ impl MatchRow {
             let record = &batch.rows[*row as usize];
             let event_id = value_at(&arrays[self.event_id], place).to_string();
             found.push(Finding {
-                finding_id: finding_id(&info.name, "match", 0, &key_values, Subject::Record(&identity)),
+                finding_id: finding_id(&info.name, "match", self.branch, &key_values, Subject::Record(&identity)),
                 keys,
                 row: (0..self.outputs.len()).map(row_at).collect(),
                 evidence: vec![Evidence { event_id, position: batch.position(record), event_time: record.event_time }],
