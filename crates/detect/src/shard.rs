@@ -18,7 +18,6 @@ use crate::plan::Operator;
 /// Which shard of `shards` keeps the key of this hash: the same in every worker.
 #[must_use]
 pub fn shard_of(hash: u128, shards: usize) -> usize {
-    #[expect(clippy::cast_possible_truncation, reason = "any 64 bits of a hash will do")]
     let hash = (hash >> 64) as u64;
     usize::try_from(hash % shards as u64).expect("less than the number of shards")
 }

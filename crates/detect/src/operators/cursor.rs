@@ -26,7 +26,7 @@ pub struct Cursor {
 enum Counted {
     /// Nothing: only rows are counted.
     Rows,
-    Different(Box<HashMap<u128, u32, BuildAlreadyHashed>>),
+    Different(HashMap<u128, u32, BuildAlreadyHashed>),
     Tally(Box<Tally>),
     /// Numbers of records that are the least or greatest of what comes after them; the first one's value is the range's.
     Extremes(VecDeque<u64>),
@@ -36,7 +36,7 @@ impl Counted {
     fn new(kind: &AggregateKind) -> Self {
         match kind {
             AggregateKind::Count => Self::Rows,
-            AggregateKind::CountDistinct => Self::Different(Box::default()),
+            AggregateKind::CountDistinct => Self::Different(HashMap::default()),
             AggregateKind::Sum | AggregateKind::Average | AggregateKind::All | AggregateKind::Any => {
                 Self::Tally(Box::default())
             }

@@ -88,7 +88,7 @@ mod tests {
     fn it_says_what_a_plain_set_says() {
         let (mut values, mut plain) = (DistinctValues::default(), HashSet::new());
         for number in (0..40u128).chain(20..60) {
-            let value = number << 70 | number % 7;
+            let value = (number << 70) | (number % 7);
             values.insert(value);
             plain.insert(value);
             assert_eq!(values.len(), plain.len());

@@ -105,6 +105,7 @@ impl<S> States<S> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::collections::btree_map::Entry;
 
     use super::*;
 
@@ -115,8 +116,8 @@ mod tests {
             let key = if step % 3 == 0 { step % 500 } else { (step % 700) * 1009 };
             if step % 5 == 4 {
                 assert_eq!(states.remove(key), plain.remove(&key));
-            } else if !plain.contains_key(&key) {
-                plain.insert(key, step);
+            } else if let Entry::Vacant(vacant) = plain.entry(key) {
+                vacant.insert(step);
                 states.insert(key, step);
             }
             assert_eq!((states.get(key), states.len()), (plain.get(&key), plain.len()));

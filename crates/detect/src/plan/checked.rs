@@ -135,6 +135,8 @@ mod tests {
     use super::*;
     use crate::expression::{Expression, record_batch, schema};
 
+    type Pair = (Option<i64>, Option<i64>);
+
     fn operation(op: Operator, left: Expr, right: Expr) -> BinaryExpr {
         BinaryExpr::new(Box::new(left), op, Box::new(right))
     }
@@ -145,9 +147,8 @@ mod tests {
         let named = DFSchema::try_from(Arc::clone(&fields)).unwrap();
         let call = checked(operation(op, col("a"), right), &named).unwrap();
         assert!(call.transformed);
-        let column = |pick: fn(&(Option<i64>, Option<i64>)) -> Option<i64>| -> ArrayRef {
-            Arc::new(values.iter().map(pick).collect::<Int64Array>())
-        };
+        let column =
+            |pick: fn(&Pair) -> Option<i64>| -> ArrayRef { Arc::new(values.iter().map(pick).collect::<Int64Array>()) };
         let batch = record_batch(&fields, vec![column(|v| v.0), column(|v| v.1)], values.len());
         let result = Expression::compile(&call.data, &fields).unwrap().evaluate(&batch);
         result.as_primitive::<Int64Type>().iter().collect()

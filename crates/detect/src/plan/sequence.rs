@@ -421,9 +421,12 @@ fn asks_for_two(expr: &Expr) -> bool {
     comparison(expr).is_some_and(|(left, op, right)| op == Op::NotEq && is_id(left) && is_id(right))
 }
 
-/// The least and the greatest, as far as `expr` says, that *b*'s event time less *a*'s may be, microseconds, both
-/// included; `None` if it says nothing of that.
-fn time_bound(expr: &Expr) -> Result<Option<(Option<i64>, Option<i64>)>, PlanProblem> {
+/// A least and a greatest value, both included, as far as there are such.
+type Bounds = (Option<i64>, Option<i64>);
+
+/// The least and the greatest, as far as `expr` says, that *b*'s event time less *a*'s may be, microseconds; `None` if it
+/// says nothing of that.
+fn time_bound(expr: &Expr) -> Result<Option<Bounds>, PlanProblem> {
     let written = as_written(expr.clone())?;
     let Some((left, op, right)) = comparison(&written) else { return Ok(None) };
     let (Some((side, before)), Some((other, after))) = (shifted_time(left)?, shifted_time(right)?) else {
