@@ -138,7 +138,7 @@ impl OverRange {
     }
 
     fn make_key(&mut self, key: u32, keys: &mut KeyTable) {
-        if self.keys.get(key).is_none() {
+        if !self.keys.contains(key) {
             keys.hold(key);
             let cursors = self.aggregates.iter().map(|aggregate| Cursor::start(aggregate, 0)).collect();
             self.keys.insert(key, KeyState { cursors, next_due: i64::MAX, ..KeyState::default() });

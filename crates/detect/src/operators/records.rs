@@ -188,7 +188,7 @@ impl Ends {
         self.latest = self.latest.max(record.time);
         let place = self.records.iter().rposition(|kept| *kept <= record).map_or(0, |index| index + 1);
         if self.records.len() < 2 * EVIDENCE_RECORDS {
-            self.records.reserve_exact(1);
+            self.reserve();
             self.records.insert(place, record);
         } else if place > EVIDENCE_RECORDS {
             self.records[EVIDENCE_RECORDS..place].rotate_left(1);
@@ -200,6 +200,15 @@ impl Ends {
         }
         if self.records.len() >= EVIDENCE_RECORDS {
             self.first_until = self.records[EVIDENCE_RECORDS - 1].time;
+        }
+    }
+
+    /// Makes room for one more: most sets stay small, and none needs more than twice [`EVIDENCE_RECORDS`].
+    fn reserve(&mut self) {
+        let count = self.records.len();
+        if count == self.records.capacity() {
+            let most = 2 * EVIDENCE_RECORDS;
+            self.records.reserve_exact((count + 1).min(most - count));
         }
     }
 

@@ -44,6 +44,12 @@ impl<S> States<S> {
         }
     }
 
+    /// Whether a key has a state.
+    #[must_use]
+    pub fn contains(&self, key: u32) -> bool {
+        self.place(key).is_some()
+    }
+
     /// The state of a key.
     #[must_use]
     pub fn get(&self, key: u32) -> Option<&S> {

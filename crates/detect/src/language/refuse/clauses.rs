@@ -191,7 +191,7 @@ impl Checker<'_> {
             let names: Vec<_> = self.streams.iter().map(|stream| stream.name.as_str()).collect();
             let help = match select.from.len() {
                 0 => format!("write FROM and one of {}", names.join(", ")),
-                _ => format!("write JOIN … ON …: {}", sequence::EXAMPLE),
+                _ => format!("join it: {}", sequence::EXAMPLE),
             };
             let error = self.error(code, span.unwrap_or(token), message);
             self.report(error.help(help));

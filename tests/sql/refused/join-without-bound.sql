@@ -1,0 +1,6 @@
+/*
+title = "Refused"
+severity = "low"
+about = "It shows what is said."
+*/
+SELECT a.event_id FROM events a JOIN events b ON a.who = b.who
