@@ -121,10 +121,4 @@ impl HeldFeeds {
             self.first = self.first.wrapping_add(1);
         }
     }
-
-    /// How many batches are held.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.feeds.len()
-    }
 }
