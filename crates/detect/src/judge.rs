@@ -13,6 +13,7 @@ use watchfire_record::{
 use crate::detector::{Detector, StreamDetectors, identity_names, named};
 use crate::expression::{Expression, record_batch, schema, schema_of};
 use crate::identities::{Identities, SecretHasher};
+use crate::lifetime::Lifetime;
 use crate::matcher::{BatchColumns, Matcher};
 use crate::operators::input::records;
 use crate::operators::shared::{BatchInputs, SharedInputs};
@@ -57,10 +58,11 @@ impl Judge {
     pub fn new(detectors: Arc<StreamDetectors>, hasher: SecretHasher) -> Result<Self> {
         let clauses: Vec<_> = detectors.detectors.iter().map(|d| d.plan.predicates.clone()).collect();
         let (mut matches, mut feeders) = (BTreeMap::new(), BTreeMap::new());
-        let mut shared = SharedInputs::new(detectors.kept.clone())?;
+        let mut shared = SharedInputs::default();
         for (index, detector) in detectors.detectors.iter().enumerate() {
             if detector.stateful() {
-                feeders.insert(index, Feeder::new(index, detector, &detectors.stream, &mut shared)?);
+                let kept = &detectors.kept[index];
+                feeders.insert(index, Feeder::new(index, detector, &detectors.stream, kept, &mut shared)?);
             } else {
                 matches.insert(index, MatchRow::new(detector, &detectors)?);
             }
@@ -89,6 +91,15 @@ impl Judge {
         Judgement { rows }
     }
 
+    /// Takes rows out that are not of their detector's time. One lifetime a detector, in their order.
+    pub fn within(judgement: &mut Judgement, batch: &Batch, lifetimes: &[Lifetime]) {
+        for (rows, lifetime) in judgement.rows.iter_mut().zip(lifetimes) {
+            if *lifetime != Lifetime::ALWAYS {
+                rows.retain(|row| lifetime.contains(batch.rows[*row as usize].event_time));
+            }
+        }
+    }
+
     /// The findings of match detectors.
     pub fn matches(&self, batch: &Batch, judgement: &Judgement, fetch: &mut Fetch<'_>) -> Vec<Finding> {
         let mut found = Vec::new();
@@ -107,14 +118,14 @@ impl Judge {
         self.identity.is_some()
     }
 
-    /// The identity of each row that an operator with state wants, and who wants it. In the order of the rows.
+    /// The identity of each row that an operator with state wants, and who wants it, by slot. In the order of the rows.
     #[must_use]
     pub fn identities(&self, batch: &Batch, judgement: &Judgement) -> Vec<(u32, u128, Vec<u32>)> {
         let Some(identity) = &self.identity else { return Vec::new() };
         let mut wanted: Vec<Vec<u32>> = vec![Vec::new(); batch.rows.len()];
         for detector in self.feeders.keys() {
-            let index = u32::try_from(*detector).expect("fewer than 2^32 detectors");
-            judgement.rows[*detector].iter().for_each(|row| wanted[*row as usize].push(index));
+            let slot = self.detectors.slots[*detector];
+            judgement.rows[*detector].iter().for_each(|row| wanted[*row as usize].push(slot));
         }
         let rows = (0u32..).zip(wanted).filter(|(_, wanted)| !wanted.is_empty());
         let places: Vec<usize> = identity.iter().map(|column| self.place(column)).collect();
@@ -159,8 +170,9 @@ impl Judge {
         }
         for (row, identity, wanted) in identified {
             let time = batch.rows[row as usize].event_time;
-            for detector in identities.admit(time, identity, &wanted).iter() {
-                judgement.rows[*detector as usize].push(row);
+            for slot in identities.admit(time, identity, &wanted).iter() {
+                let detector = self.detectors.place(*slot).expect("who wants a row is there");
+                judgement.rows[detector].push(row);
             }
         }
     }

@@ -9,6 +9,7 @@ pub mod expression;
 pub mod identities;
 pub mod judge;
 pub mod language;
+pub mod lifetime;
 pub mod matcher;
 pub mod operators;
 #[cfg(feature = "oracle")]
@@ -20,4 +21,5 @@ pub mod value;
 pub use detector::{Detector, StreamDetectors};
 pub use identities::Identities;
 pub use judge::{Judge, Judgement};
+pub use lifetime::Lifetime;
 pub use shard::{Shard, StreamTime};

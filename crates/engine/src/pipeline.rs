@@ -12,6 +12,8 @@
 //! budget of bytes ([`Budget`]). A batch's bytes are taken from it when it is taken in and given back when its findings
 //! are acknowledged; while it is used up, the source is paused, and only the source's own buffers fill. Workers decode in
 //! parallel, and take turns, in the order of intake, where order matters: stamping with watermarks, and finding copies.
+//!
+//! Beside them a thread changes the detectors, if that is wanted: see [`crate::change`].
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -27,15 +29,17 @@ use watchfire_record::{Clock, Partition};
 use watchfire_source::{FileSource, Source};
 
 use crate::budget::Budget;
+use crate::change::{Changer, RuleRequests};
 use crate::delivery::{Delivery, DeliveryParts, Outlet, Progress};
 use crate::error::EngineError;
 use crate::intake::{self, Intake};
 use crate::job::{Job, Outcome, ShardInput};
 use crate::metrics::Metrics;
+use crate::rules::{Preparation, RuleSet, StreamRules};
 use crate::state::StateShard;
 use crate::turn::Turn;
 use crate::watermark::StreamClock;
-use crate::worker::{Shared, Worker};
+use crate::worker::{Shared, StreamTurn, Worker};
 
 /// How long sinks may take for the rest when bounded input is over.
 const DRAIN: Duration = Duration::from_secs(60);
@@ -70,15 +74,19 @@ pub struct Run {
     pub clock: Arc<dyn Clock>,
     /// Where everything is counted; made by [`metrics`].
     pub metrics: Arc<Metrics>,
+    /// Asks for other detectors while it runs; `None` if they stay as they are.
+    pub changes: Option<RuleRequests>,
 }
 
 /// Zeroed counts for these detectors.
 #[must_use]
 pub fn metrics(streams: &[Arc<StreamDetectors>]) -> Arc<Metrics> {
     let definitions: Vec<_> = streams.iter().map(|s| s.stream.clone()).collect();
-    let name = |d: &watchfire_detect::Detector| d.info.name.clone();
-    let names: Vec<Vec<String>> = streams.iter().map(|s| s.detectors.iter().map(name).collect()).collect();
-    Arc::new(Metrics::new(&definitions, &names))
+    let metrics = Metrics::new(&definitions);
+    for detector in streams.iter().flat_map(|stream| &stream.detectors) {
+        metrics.detector(&detector.info.stream, &detector.info.name);
+    }
+    Arc::new(metrics)
 }
 
 /// Looks at the first record of each file and sets the order in which they are read.
@@ -108,10 +116,13 @@ pub fn first_times(
 /// If the source or a sink cannot go on.
 pub fn run(mut run: Run, shutdown: &AtomicBool, notice: &mut (dyn FnMut(&str) + Send)) -> Result<(), EngineError> {
     let budget = Budget::new(run.in_flight_bytes);
-    let failed = AtomicBool::new(false);
+    let (failed, over) = (AtomicBool::new(false), AtomicBool::new(false));
     let progress = Arc::new(Mutex::new(Progress::default()));
     let rooms = Rooms::new(&mut run, Arc::clone(&progress))?;
+    let rules = Arc::clone(&rooms.rules);
     let (taken, delivered) = std::thread::scope(|scope| {
+        let changes = run.changes.take().map(|requests| rooms.start_changes(scope, requests, &over));
+        let _over = Over(&over);
         let (jobs, delivering) = rooms.start(scope, &budget, &failed, shutdown);
         let intake = Intake {
             jobs,
@@ -122,9 +133,12 @@ pub fn run(mut run: Run, shutdown: &AtomicBool, notice: &mut (dyn FnMut(&str) + 
             clock: run.clock.as_ref(),
             metrics: &run.metrics,
             first_times: &run.first_times,
+            rules,
+            changes,
             notice,
         };
         let taken = intake::run(run.source.as_mut(), intake);
+        over.store(true, Relaxed);
         let delivered = delivering.join().unwrap_or_else(|_| Err(EngineError::Defect("delivery".into())));
         (taken, delivered)
     });
@@ -143,6 +157,8 @@ pub fn run(mut run: Run, shutdown: &AtomicBool, notice: &mut (dyn FnMut(&str) + 
 
 /// What the threads behind intake are made of.
 struct Rooms {
+    preparation: Preparation,
+    rules: Arc<RuleSet>,
     shared: Arc<Shared>,
     workers: Vec<Worker>,
     shards: Vec<StateShard>,
@@ -151,25 +167,52 @@ struct Rooms {
 
 impl Rooms {
     fn new(run: &mut Run, progress: Arc<Mutex<Progress>>) -> Result<Self, EngineError> {
-        let stateful = run.streams.iter().flat_map(|s| &s.detectors).any(watchfire_detect::Detector::stateful);
-        let shards = if stateful { run.shards.max(1) } else { 0 };
-        let shared = Arc::new(shared(run, shards));
-        let hasher = SecretHasher::new(run.secret);
-        let worker = |_| Worker::new(&run.streams, &hasher, Arc::clone(&shared));
-        let workers = (0..run.workers.max(1)).map(worker).collect::<Result<Vec<_>, _>>()?;
-        let shard = |index| StateShard::new(index, &run.streams, run.fires_early);
+        let stateful = run.streams.iter().flat_map(|s| &s.detectors).any(|detector| detector.stateful());
+        // A change may bring the first detector that keeps state.
+        let shards = if stateful || run.changes.is_some() { run.shards.max(1) } else { 0 };
+        let preparation = Preparation {
+            workers: run.workers.max(1),
+            shards,
+            several_values: run.several_values,
+            fires_early: run.fires_early,
+            hasher: SecretHasher::new(run.secret),
+        };
+        let first = |detectors: &Arc<StreamDetectors>| {
+            StreamRules::first(Arc::clone(detectors), &run.metrics, &preparation).map(Arc::new)
+        };
+        let rules = Arc::new(RuleSet { streams: run.streams.iter().map(first).collect::<Result<_, _>>()? });
+        let shared = Arc::new(shared(&rules, shards, &run.metrics));
+        let worker = |index| Worker::new(index, &rules, Arc::clone(&shared));
+        let workers = (0..preparation.workers).map(worker).collect();
+        let shard = |index| StateShard::new(index, Arc::clone(&rules), run.fires_early);
         let states = (0..shards).map(shard).collect::<Result<Vec<_>, _>>()?;
-        let names = |s: &Arc<StreamDetectors>| s.detectors.iter().map(|d| d.info.name.as_str().into()).collect();
         let delivery = Delivery::new(DeliveryParts {
             shards,
-            blinded: run.streams.iter().map(names).collect(),
             sinks: std::mem::take(&mut run.sinks),
             reject_sink: run.reject_sink.take(),
             progress,
             metrics: Arc::clone(&run.metrics),
             clock: Arc::clone(&run.clock),
         });
-        Ok(Self { shared, workers, shards: states, delivery })
+        Ok(Self { preparation, rules, shared, workers, shards: states, delivery })
+    }
+
+    /// Starts the thread that makes rules ready, and gives the end at which intake takes them.
+    fn start_changes<'scope>(
+        &self,
+        scope: &'scope std::thread::Scope<'scope, '_>,
+        requests: RuleRequests,
+        over: &'scope AtomicBool,
+    ) -> Receiver<Arc<RuleSet>> {
+        let (sets, changes) = unbounded();
+        let changer = Changer {
+            current: Arc::clone(&self.rules),
+            preparation: self.preparation.clone(),
+            metrics: Arc::clone(&self.shared.metrics),
+            sets,
+        };
+        scope.spawn(move || changer.run(&requests, over));
+        changes
     }
 
     /// Starts the threads. They end when the queue of jobs, whose sender is returned, does.
@@ -204,13 +247,25 @@ impl Rooms {
     }
 }
 
-fn shared(run: &Run, shards: usize) -> Shared {
+fn shared(rules: &RuleSet, shards: usize, metrics: &Arc<Metrics>) -> Shared {
+    let turn = |rules: &Arc<StreamRules>| StreamTurn {
+        clock: StreamClock::new(&rules.detectors.stream),
+        rules: Arc::clone(rules),
+    };
     Shared {
-        clocks: Turn::new(run.streams.iter().map(|s| StreamClock::new(&s.stream)).collect()),
-        identities: Turn::new(run.streams.iter().map(|_| Identities::default()).collect()),
+        clocks: Turn::new(rules.streams.iter().map(turn).collect()),
+        identities: Turn::new(rules.streams.iter().map(|_| Identities::default()).collect()),
         shards,
-        several_values: run.several_values,
-        metrics: Arc::clone(&run.metrics),
+        metrics: Arc::clone(metrics),
+    }
+}
+
+/// Says that nothing is taken in any more when it is dropped: the thread that changes rules is waited for.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
     }
 }
 

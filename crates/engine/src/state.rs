@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use watchfire_detect::{Shard, StreamDetectors};
+use watchfire_detect::Shard;
 
 use crate::error::EngineError;
 use crate::job::{Outcome, ShardInput};
+use crate::rules::RuleSet;
 
 /// How often operators' counts are told, microseconds.
 const STATISTICS_INTERVAL: i64 = 1_000_000;
@@ -14,8 +15,8 @@ const STATISTICS_INTERVAL: i64 = 1_000_000;
 /// One shard, and what came for it before its turn.
 pub struct StateShard {
     index: usize,
-    streams: usize,
     shard: Shard,
+    rules: Arc<RuleSet>,
     fires_early: bool,
     waiting: BTreeMap<u64, ShardInput>,
     next: u64,
@@ -27,10 +28,10 @@ impl StateShard {
     ///
     /// # Errors
     /// If a detector does not fit its stream, which planning rules out.
-    pub fn new(index: usize, streams: &[Arc<StreamDetectors>], fires_early: bool) -> Result<Self, EngineError> {
-        let shard = Shard::new(streams, fires_early).map_err(|error| EngineError::Detector(error.to_string()))?;
-        let told_at = i64::MIN;
-        Ok(Self { index, streams: streams.len(), shard, fires_early, waiting: BTreeMap::new(), next: 0, told_at })
+    pub fn new(index: usize, rules: Arc<RuleSet>, fires_early: bool) -> Result<Self, EngineError> {
+        let streams: Vec<_> = rules.streams.iter().map(|stream| Arc::clone(&stream.detectors)).collect();
+        let shard = Shard::new(&streams, fires_early).map_err(|error| EngineError::Detector(error.to_string()))?;
+        Ok(Self { index, shard, rules, fires_early, waiting: BTreeMap::new(), next: 0, told_at: i64::MIN })
     }
 
     /// Takes an input, in any order, and does all whose turn it is.
@@ -39,12 +40,12 @@ impl StateShard {
         let mut outcomes = Vec::new();
         while let Some(input) = self.waiting.remove(&self.next) {
             self.next += 1;
-            outcomes.push(self.apply(input));
+            outcomes.push(self.apply(&input));
         }
         outcomes
     }
 
-    fn apply(&mut self, input: ShardInput) -> Outcome {
+    fn apply(&mut self, input: &ShardInput) -> Outcome {
         let mut found = Vec::new();
         for (stream, time) in input.times.iter().enumerate() {
             self.shard.earliest(stream, time.earliest);
@@ -58,12 +59,43 @@ impl StateShard {
         for (stream, time) in input.times.iter().enumerate() {
             self.shard.advance(stream, time.watermark, &mut found);
         }
+        // A job that changes the rules has no rows: what its time makes final is final by those before.
+        self.change(&input.rules);
         let is_over = input.times.iter().any(|time| time.watermark == i64::MAX);
-        let due = input.now.saturating_sub(self.told_at) >= STATISTICS_INTERVAL || is_over;
-        let statistics = due.then(|| {
+        if input.now.saturating_sub(self.told_at) >= STATISTICS_INTERVAL || is_over {
             self.told_at = input.now;
-            (0..self.streams).map(|stream| self.shard.statistics(stream)).collect()
-        });
-        Outcome::Shard { sequence: input.sequence, found, shard: self.index, statistics }
+            self.tell();
+        }
+        Outcome::Shard { sequence: input.sequence, found }
+    }
+
+    /// Goes on with other rules: operators of detectors that stay are not touched.
+    fn change(&mut self, rules: &Arc<RuleSet>) {
+        if Arc::ptr_eq(&self.rules, rules) {
+            return;
+        }
+        self.tell();
+        let before = std::mem::replace(&mut self.rules, Arc::clone(rules));
+        for (stream, (old, new)) in before.streams.iter().zip(&rules.streams).enumerate() {
+            if Arc::ptr_eq(old, new) {
+                continue;
+            }
+            for slot in self.shard.change(stream, &new.detectors, new.fresh_operators(self.index)) {
+                if let Some(place) = old.detectors.place(slot) {
+                    old.metrics[place].forget(self.index, slot);
+                }
+            }
+            self.shard.live(stream, new.lifetimes());
+        }
+    }
+
+    /// Says what the operators count.
+    fn tell(&self) {
+        for (stream, rules) in self.rules.streams.iter().enumerate() {
+            let told = rules.metrics.iter().zip(&rules.detectors.slots).zip(self.shard.statistics(stream));
+            for ((metrics, slot), statistics) in told {
+                metrics.tell(self.index, *slot, statistics);
+            }
+        }
     }
 }

@@ -4,91 +4,113 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use watchfire_decode::Decoder;
-use watchfire_detect::identities::SecretHasher;
-use watchfire_detect::{Identities, Judge, Judgement, StreamDetectors, StreamTime, shard};
+use watchfire_detect::{Identities, Judge, StreamDetectors, StreamTime, shard};
 use watchfire_record::batch::flags;
 use watchfire_record::{Batch, Finding, RawBatch, spare};
 
 use crate::error::EngineError;
 use crate::job::{self, Job, ShardInput, Work, WorkerOutcome};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, StreamMetrics};
+use crate::rules::{Preparation, RuleSet, StreamRules};
 use crate::turn::Turn;
 use crate::watermark::StreamClock;
 
 /// What all workers share. Turns are had in the order of intake, so nothing depends on which worker is faster.
 pub struct Shared {
-    /// Each stream's time: a batch's rows are stamped in its turn.
-    pub clocks: Turn<Vec<StreamClock>>,
+    /// Each stream's time, and its detectors: a batch's rows are stamped in its turn.
+    pub clocks: Turn<Vec<StreamTurn>>,
     /// Each stream's records that may still be copied.
     pub identities: Turn<Vec<Identities>>,
-    /// How many shards there are; 0 if no detector keeps state.
+    /// How many shards there are; 0 if no detector keeps state, and none can come.
     pub shards: usize,
-    /// Whether the source's payloads may hold several values: files do, Kafka messages do not.
-    pub several_values: bool,
     /// Where it is counted.
     pub metrics: Arc<Metrics>,
 }
 
+/// What is known of a stream in the turn of a job.
+pub struct StreamTurn {
+    /// Its time.
+    pub clock: StreamClock,
+    /// The detectors that are live.
+    pub rules: Arc<StreamRules>,
+}
+
 /// One worker.
 pub struct Worker {
-    streams: Vec<StreamWorker>,
+    index: usize,
+    streams: Vec<(Arc<StreamRules>, StreamWorker)>,
     shared: Arc<Shared>,
 }
 
-struct StreamWorker {
+/// What a worker has for one stream.
+pub struct StreamWorker {
     decoder: Decoder,
     judge: Judge,
 }
 
-impl Worker {
-    /// A worker for these detectors, one entry a stream of the engine's list.
+impl StreamWorker {
+    /// For these detectors.
     ///
     /// # Errors
     /// If a detector does not fit its stream, which planning rules out.
-    pub fn new(
-        streams: &[Arc<StreamDetectors>],
-        hasher: &SecretHasher,
-        shared: Arc<Shared>,
-    ) -> Result<Self, EngineError> {
-        let stream = |detectors: &Arc<StreamDetectors>| -> Result<StreamWorker, EngineError> {
-            let judge = Judge::new(Arc::clone(detectors), hasher.clone());
-            let judge = judge.map_err(|error| EngineError::Detector(error.to_string()))?;
-            let decoder = Decoder::new(&detectors.stream, detectors.stream_index, detectors.decoded.clone());
-            Ok(StreamWorker { decoder: decoder.allow_several(shared.several_values), judge })
-        };
-        Ok(Self { streams: streams.iter().map(stream).collect::<Result<_, _>>()?, shared })
+    pub fn new(detectors: &Arc<StreamDetectors>, preparation: &Preparation) -> Result<Self, EngineError> {
+        let judge = Judge::new(Arc::clone(detectors), preparation.hasher.clone());
+        let judge = judge.map_err(|error| EngineError::Detector(error.to_string()))?;
+        let decoder = Decoder::new(&detectors.stream, detectors.stream_index, detectors.decoded.clone());
+        Ok(Self { decoder: decoder.allow_several(preparation.several_values), judge })
+    }
+}
+
+impl Worker {
+    /// Worker number `index`, which starts with these rules.
+    #[must_use]
+    pub fn new(index: usize, rules: &RuleSet, shared: Arc<Shared>) -> Self {
+        let streams = rules.streams.iter().map(|stream| (Arc::clone(stream), stream.worker(index))).collect();
+        Self { index, streams, shared }
     }
 
     /// Does a job. The inputs are one a shard, in order.
     pub fn process(&mut self, job: Job) -> (WorkerOutcome, Vec<ShardInput>) {
-        let Job { sequence, now, work } = job;
+        let Job { sequence, now, work, rules } = job;
+        for (mine, next) in self.streams.iter_mut().zip(&rules.streams) {
+            if !Arc::ptr_eq(&mine.0, next) {
+                *mine = (Arc::clone(next), next.worker(self.index));
+            }
+        }
         match work {
-            Work::Batch(raw) => self.batch(sequence, now, raw),
+            Work::Batch(raw) => self.batch(sequence, now, raw, &rules),
             other => {
-                let times = self.shared.clocks.take(sequence, |clocks| {
-                    move_time(clocks, other, now);
-                    times(clocks)
+                let times = self.shared.clocks.take(sequence, |turns| {
+                    move_time(turns, other, now, &rules);
+                    times(turns)
                 });
                 self.shared.identities.take(sequence, |identities| forget(identities, &times));
                 let outcome = WorkerOutcome { sequence, ..WorkerOutcome::default() };
-                (outcome, self.inputs(sequence, now, 0, Vec::new(), times))
+                (outcome, self.inputs(sequence, now, 0, Vec::new(), times, &rules))
             }
         }
     }
 
-    fn batch(&mut self, sequence: u64, now: i64, mut raw: RawBatch) -> (WorkerOutcome, Vec<ShardInput>) {
+    fn batch(
+        &mut self,
+        sequence: u64,
+        now: i64,
+        mut raw: RawBatch,
+        all_rules: &Arc<RuleSet>,
+    ) -> (WorkerOutcome, Vec<ShardInput>) {
         raw.sequence = sequence;
         let (stream, bytes, cost) = (raw.stream, raw.bytes.len(), job::cost(&raw));
-        let StreamWorker { decoder, judge } = &mut self.streams[stream];
+        let (rules, StreamWorker { decoder, judge }) = &mut self.streams[stream];
         let mut batch = decoder.decode(raw);
         let counts = &self.shared.metrics.streams[stream];
         counts.consumed.fetch_add(batch.consumed(), Relaxed);
         counts.bytes.fetch_add(bytes as u64, Relaxed);
-        let times = self.shared.clocks.take(sequence, |clocks| {
-            clocks[stream].stamp(&mut batch, now);
-            times(clocks)
+        let times = self.shared.clocks.take(sequence, |turns| {
+            turns[stream].clock.stamp(&mut batch, now);
+            times(turns)
         });
         let mut judgement = judge.select(&batch);
+        Judge::within(&mut judgement, &batch, rules.lifetimes());
         let found =
             judge.matches(&batch, &judgement, &mut |batch, rows, columns| decoder.decode_rows(batch, rows, columns));
         let identified = judge.identities(&batch, &judgement);
@@ -100,7 +122,10 @@ impl Worker {
             forget(identities, &times);
         });
         let fed = judge.feed(&batch, &judgement);
-        count(&self.shared.metrics, stream, &batch, &judgement);
+        count(counts, &batch);
+        for (detector, matched) in rules.metrics.iter().zip(Judge::matched(&judgement)) {
+            detector.matched.fetch_add(matched, Relaxed);
+        }
         let mut rows: Vec<Vec<_>> = (0..self.shared.shards).map(|_| Vec::new()).collect();
         for batch in fed {
             let batch = Arc::new(batch);
@@ -110,7 +135,8 @@ impl Worker {
                 }
             }
         }
-        (outcome(sequence, stream, cost, batch, found), self.inputs(sequence, now, stream, rows, times))
+        let outcome = outcome(sequence, rules, cost, batch, found);
+        (outcome, self.inputs(sequence, now, stream, rows, times, all_rules))
     }
 
     fn inputs(
@@ -120,10 +146,13 @@ impl Worker {
         stream: usize,
         rows: Vec<Vec<(Arc<watchfire_detect::operators::OperatorBatch>, Vec<u32>)>>,
         times: Arc<[StreamTime]>,
+        rules: &Arc<RuleSet>,
     ) -> Vec<ShardInput> {
         let mut rows = rows.into_iter();
-        let input =
-            |_| ShardInput { sequence, now, stream, rows: rows.next().unwrap_or_default(), times: Arc::clone(&times) };
+        let input = |_| {
+            let (rows, times, rules) = (rows.next().unwrap_or_default(), Arc::clone(&times), Arc::clone(rules));
+            ShardInput { sequence, now, stream, rows, times, rules }
+        };
         let inputs = (0..self.shared.shards).map(input).collect();
         for (metrics, time) in self.shared.metrics.streams.iter().zip(times.iter()) {
             metrics.watermark.fetch_max(time.watermark, Relaxed);
@@ -132,20 +161,19 @@ impl Worker {
     }
 }
 
-fn outcome(sequence: u64, stream: usize, bytes: usize, batch: Batch, found: Vec<Finding>) -> WorkerOutcome {
+fn outcome(sequence: u64, rules: &StreamRules, bytes: usize, batch: Batch, found: Vec<Finding>) -> WorkerOutcome {
     spare::give(batch.text);
     WorkerOutcome {
         sequence,
         found,
         rejects: batch.rejects,
-        stream: Some(stream),
+        blinded: Arc::clone(&rules.names),
         positions: batch.partitions.into_iter().zip(batch.next_offsets).collect(),
         bytes,
     }
 }
 
-fn count(metrics: &Metrics, stream: usize, batch: &Batch, judgement: &Judgement) {
-    let counts = &metrics.streams[stream];
+fn count(counts: &StreamMetrics, batch: &Batch) {
     let flagged = |flag: u16| batch.rows.iter().filter(|row| row.flags & flag != 0).count() as u64;
     counts.processed.fetch_add(batch.rows.len() as u64, Relaxed);
     counts.late.fetch_add(flagged(flags::LATE), Relaxed);
@@ -154,31 +182,40 @@ fn count(metrics: &Metrics, stream: usize, batch: &Batch, judgement: &Judgement)
     for reject in &batch.rejects {
         Metrics::add_reasons(&counts.rejected, &[(reject.reason, 1)]);
     }
-    for (detector, matched) in metrics.detectors[stream].iter().zip(Judge::matched(judgement)) {
-        detector.matched.fetch_add(matched, Relaxed);
-    }
 }
 
-fn move_time(clocks: &mut [StreamClock], work: Work, now: i64) {
+fn move_time(turns: &mut [StreamTurn], work: Work, now: i64, rules: &RuleSet) {
+    let clocks = turns.iter_mut().map(|turn| &mut turn.clock);
     match work {
         Work::Assigned(assigned) => {
             for (assignment, first_time) in assigned {
-                clocks[assignment.stream].assign(assignment.partition, now, first_time);
+                turns[assignment.stream].clock.assign(assignment.partition, now, first_time);
             }
         }
         Work::Removed(partitions) => {
-            partitions.iter().for_each(|partition| clocks.iter_mut().for_each(|clock| clock.remove(partition, now)));
+            clocks.for_each(|clock| partitions.iter().for_each(|partition| clock.remove(partition, now)));
         }
-        Work::CaughtUp(partition) => clocks.iter_mut().for_each(|clock| clock.caught_up(&partition, now)),
-        Work::Resumed => clocks.iter_mut().for_each(|clock| clock.resume(now)),
-        Work::Tick => clocks.iter_mut().for_each(|clock| clock.tick(now)),
-        Work::Finish => clocks.iter_mut().for_each(StreamClock::finish),
+        Work::CaughtUp(partition) => clocks.for_each(|clock| clock.caught_up(&partition, now)),
+        Work::Resumed => clocks.for_each(|clock| clock.resume(now)),
+        Work::Tick => clocks.for_each(|clock| clock.tick(now)),
+        Work::Rules => turns.iter_mut().zip(&rules.streams).for_each(|(turn, next)| turn.go_over(next)),
+        Work::Finish => clocks.for_each(StreamClock::finish),
         Work::Batch(_) => unreachable!("batches are stamped on their own way"),
     }
 }
 
-fn times(clocks: &[StreamClock]) -> Arc<[StreamTime]> {
-    clocks.iter().map(|clock| StreamTime { watermark: clock.watermark(), earliest: clock.earliest() }).collect()
+impl StreamTurn {
+    fn go_over(&mut self, next: &Arc<StreamRules>) {
+        if !Arc::ptr_eq(&self.rules, next) {
+            next.begin(&self.rules, self.clock.beyond());
+            self.rules = Arc::clone(next);
+        }
+    }
+}
+
+fn times(turns: &[StreamTurn]) -> Arc<[StreamTime]> {
+    let time = |turn: &StreamTurn| StreamTime { watermark: turn.clock.watermark(), earliest: turn.clock.earliest() };
+    turns.iter().map(time).collect()
 }
 
 fn forget(identities: &mut [Identities], times: &[StreamTime]) {

@@ -278,6 +278,7 @@ fn stream_through(case: &Case, detector: &Detector, batches: Vec<RawBatch>, fire
         secret: [1, 2, 3, 4],
         clock: Arc::new(SimulatedClock::at(NOW)),
         metrics: Arc::clone(&metrics),
+        changes: None,
         streams,
     };
     pipeline::run(run, &AtomicBool::new(false), &mut |_| {}).unwrap();

@@ -33,17 +33,17 @@ pub fn of_run(metrics: &Metrics, micros: i64) -> String {
             text += &format!("  of these {}\n", odd.join(", "));
         }
     }
-    let total = metrics.total();
+    let (total, detectors) = (metrics.total(), metrics.detectors());
     let seconds = (micros as f64 / 1e6).max(1e-6);
     text += &format!(
         "{} by {} of {} in {} ({} records a second)\n",
         numbers::of(metrics.delivered.load(Relaxed), "finding", "findings"),
-        metrics.detectors.iter().flatten().filter(|d| d.findings.iter().any(|n| n.load(Relaxed) > 0)).count(),
-        numbers::of(metrics.detectors.iter().flatten().count() as u64, "detector", "detectors"),
+        detectors.iter().filter(|d| d.findings.iter().any(|n| n.load(Relaxed) > 0)).count(),
+        numbers::of(detectors.len() as u64, "detector", "detectors"),
         numbers::duration(u64::try_from(micros).unwrap_or(0)),
         numbers::count((total.consumed as f64 / seconds) as u64),
     );
-    let evicted: u64 = metrics.detectors.iter().flatten().map(|d| d.evicted.load(Relaxed)).sum();
+    let evicted: u64 = detectors.iter().map(|detector| detector.operator().evicted).sum();
     if evicted > 0 {
         text += &format!(
             "{evicted} keys were forgotten at the limit limits.keys: what they would still have found is not complete\n"

@@ -51,6 +51,7 @@ codes! {
     VERSIONED_NAME = "W041": "some event names carry an API version, so that a comparison misses them";
     KEY_UNUSED = "W042": "the header's `key` has no effect";
     NO_TESTS = "W043": "test files are missing";
+    STREAM_NOT_READ = "W050": "the run that is to take the detector does not read its stream";
 }
 
 #[cfg(test)]

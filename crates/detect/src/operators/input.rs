@@ -29,7 +29,7 @@ pub struct OperatorBatch {
     pub keys: Option<Shared<KeyColumn>>,
     /// One an aggregate.
     pub aggregates: Vec<Shared<AggregateInput>>,
-    /// What a found row needs (the columns that the stream's detectors keep); for over-range only.
+    /// What a found row needs (the columns that the detector's rows keep); for over-range only.
     pub payload: Option<Shared<Rows>>,
     /// Which rows of the batch they are.
     pub rows: Vec<u32>,
@@ -117,8 +117,8 @@ pub struct Feeder {
     /// Numbers among what the stream's detectors share; `None` for a detector without keys.
     keys: Option<usize>,
     aggregates: Vec<usize>,
-    /// Whether a found row needs its columns kept.
-    keeps: bool,
+    /// The number of what a found row needs kept; `None` if it needs nothing.
+    kept: Option<usize>,
 }
 
 /// One aggregate's expressions, ready to be evaluated.
@@ -137,18 +137,26 @@ pub fn row_converter(types: impl IntoIterator<Item = arrow::datatypes::DataType>
 }
 
 impl Feeder {
-    /// A feeder for the detector of this index; what others may ask for too goes to `shared`.
+    /// A feeder for the detector of this index, whose rows keep these columns if it has a sliding range; what others may
+    /// ask for too goes to `shared`.
     ///
     /// # Errors
     /// If an expression does not fit the stream, which planning rules out.
-    pub fn new(index: usize, detector: &Detector, stream: &Stream, shared: &mut SharedInputs) -> Result<Self> {
+    pub fn new(
+        index: usize,
+        detector: &Detector,
+        stream: &Stream,
+        kept: &Arc<[ColumnRequest]>,
+        shared: &mut SharedInputs,
+    ) -> Result<Self> {
         let over_range = matches!(detector.plan.operator, Operator::OverRange { .. });
         let columns = if over_range { detector.row_columns(stream) } else { detector.fold_columns(stream) };
         let keys = &detector.plan.keys;
         let keys = (!keys.is_empty()).then(|| shared.keys(keys, &columns)).transpose()?;
         let aggregates = detector.plan.operator.aggregates().iter();
         let aggregates = aggregates.map(|aggregate| shared.aggregate(aggregate, &columns)).collect::<Result<_>>()?;
-        Ok(Self { detector: index, keys, aggregates, keeps: over_range })
+        let kept = over_range.then(|| shared.kept(kept)).transpose()?;
+        Ok(Self { detector: index, keys, aggregates, kept })
     }
 
     /// The rows of a batch, worked out.
@@ -166,7 +174,7 @@ impl Feeder {
             caused: rows.iter().map(|row| batch.rows[*row as usize].timestamp).collect(),
             keys: self.keys.map(|number| inputs.keys(number, rows)),
             aggregates: self.aggregates.iter().map(|number| inputs.aggregate(*number, rows)).collect(),
-            payload: self.keeps.then(|| inputs.payload(rows)),
+            payload: self.kept.map(|number| inputs.payload(number, rows)),
             rows: rows.to_vec(),
             records: Arc::clone(records),
         }

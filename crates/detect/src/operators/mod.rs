@@ -19,6 +19,8 @@ pub use windows::Windows;
 
 use watchfire_record::Finding;
 
+use crate::lifetime::Lifetime;
+
 /// What an operator counts of itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OperatorStatistics {
@@ -32,12 +34,25 @@ pub struct OperatorStatistics {
     pub too_late: u64,
 }
 
+impl OperatorStatistics {
+    /// Adds what another operator counts.
+    pub fn add(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.keys += other.keys;
+        self.evicted += other.evicted;
+        self.too_late += other.too_late;
+    }
+}
+
 /// An operator with state of one detector in one shard.
 pub trait StatefulOperator: Send {
     /// Takes the chosen rows of a batch.
     fn feed(&mut self, batch: &OperatorBatch, rows: &[u32]);
     /// The stream's records begin at this event time, microseconds: a detector that learns is silent for a while.
     fn begin(&mut self, earliest: i64);
+    /// The version is live for these event times: it is fed with no others. For an operator whose rows stand for more
+    /// than one record's time: what does not lie within is not found, and taken back if it has fired.
+    fn live(&mut self, _lifetime: Lifetime) {}
     /// Fires what can be fired before it is final, for what was fed since the last call. `now` in microseconds.
     fn fire_early(&mut self, now: i64, found: &mut Vec<Finding>);
     /// No record before `watermark` (microseconds) will be fed any more: makes final what that makes final.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::row::RowConverter;
 use datafusion_common::Result;
 use watchfire_record::limits::{BUFFERED_ROWS, DISTINCT_VALUES, EVIDENCE_RECORDS, KEYS};
-use watchfire_record::{DetectorInfo, Evidence, Finding, State, Value};
+use watchfire_record::{ColumnRequest, DetectorInfo, Evidence, Finding, State, Stream, Value};
 
 use super::cursor::Cursor;
 use super::firing::{Firing, least_event_ids};
@@ -19,7 +19,7 @@ use super::input::{AggregateInput, OperatorBatch, Payload, Values, row_converter
 use super::post::{Early, NamedValues, Post};
 use super::records::{Partitions, Record};
 use super::{OperatorStatistics, StatefulOperator};
-use crate::detector::{Detector, StreamDetectors, identity_names};
+use crate::detector::{Detector, identity_names};
 use crate::expression::schema_of;
 use crate::plan::{Aggregate, AggregateKind, Operator};
 use crate::value::{Subject, finding_id, value_at};
@@ -134,15 +134,14 @@ type Rank = (bool, usize);
 const CHUNK: usize = 8192;
 
 impl OverRange {
-    /// The operator of a detector whose plan has a range.
+    /// The operator of a detector whose plan has a range; `columns` are what its rows keep.
     ///
     /// # Errors
     /// If an expression does not fit, which planning rules out.
-    pub fn new(detector: &Detector, stream: &StreamDetectors, fires_early: bool) -> Result<Self> {
+    pub fn new(detector: &Detector, columns: &[ColumnRequest], stream: &Stream, fires_early: bool) -> Result<Self> {
         let Operator::OverRange { aggregates } = &detector.plan.operator else {
             unreachable!("the caller looks at the operator");
         };
-        let columns = &stream.kept;
         let post = Post::new(&detector.plan, schema_of(columns), &detector.plan.keys, aggregates)?;
         let place = |name: &String| columns.iter().position(|c| c.name() == *name).expect("identity columns are kept");
         Ok(Self {
@@ -152,7 +151,7 @@ impl OverRange {
             fires_early: fires_early && post.early() != Early::No,
             post,
             payload: row_converter(columns.iter().map(|c| c.column_type.arrow()))?,
-            identity: identity_names(&stream.stream).iter().map(place).collect(),
+            identity: identity_names(stream).iter().map(place).collect(),
             keys: HashMap::default(),
             partitions: Partitions::default(),
             due: BinaryHeap::new(),

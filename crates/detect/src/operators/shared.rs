@@ -36,12 +36,17 @@ pub struct KeyColumn {
     pub hashes: Vec<u128>,
 }
 
-/// The kinds of keys and aggregates that the detectors of one stream ask for.
+/// The kinds of keys and aggregates that the detectors of one stream ask for, and what their rows keep.
+#[derive(Default)]
 pub struct SharedInputs {
     keys: Vec<KeySet>,
     aggregates: Vec<AggregateSet>,
-    kept: Vec<ColumnRequest>,
-    kept_rows: RowConverter,
+    kept: Vec<KeptSet>,
+}
+
+struct KeptSet {
+    columns: Arc<[ColumnRequest]>,
+    converter: RowConverter,
 }
 
 struct KeySet {
@@ -86,13 +91,17 @@ fn read_by<'a>(exprs: impl IntoIterator<Item = &'a Expr>, columns: &[ColumnReque
 }
 
 impl SharedInputs {
-    /// Nothing asked for yet but that rows in sliding ranges keep these columns.
+    /// The number of these columns, which rows in sliding ranges keep.
     ///
     /// # Errors
     /// If a column's type cannot be kept, which no stream has.
-    pub fn new(kept: Vec<ColumnRequest>) -> Result<Self> {
-        let kept_rows = row_converter(kept.iter().map(|request| request.column_type.arrow()))?;
-        Ok(Self { keys: Vec::new(), aggregates: Vec::new(), kept, kept_rows })
+    pub fn kept(&mut self, columns: &Arc<[ColumnRequest]>) -> Result<usize> {
+        if let Some(known) = self.kept.iter().position(|set| set.columns == *columns) {
+            return Ok(known);
+        }
+        let converter = row_converter(columns.iter().map(|request| request.column_type.arrow()))?;
+        self.kept.push(KeptSet { columns: Arc::clone(columns), converter });
+        Ok(self.kept.len() - 1)
     }
 
     /// The number of these keys, which read some of `columns`.
@@ -137,7 +146,7 @@ pub struct BatchInputs<'a> {
     all: Vec<u32>,
     keys: Vec<Option<Arc<KeyColumn>>>,
     aggregates: Vec<Option<Arc<AggregateInput>>>,
-    payload: Option<Arc<Rows>>,
+    payloads: Vec<Option<Arc<Rows>>>,
 }
 
 impl<'a> BatchInputs<'a> {
@@ -151,7 +160,8 @@ impl<'a> BatchInputs<'a> {
     ) -> Self {
         let all = (0u32..).take(batch.rows.len()).collect();
         let (keys, aggregates) = (vec![None; shared.keys.len()], vec![None; shared.aggregates.len()]);
-        Self { shared, batch, columns, hasher, all, keys, aggregates, payload: None }
+        let payloads = vec![None; shared.kept.len()];
+        Self { shared, batch, columns, hasher, all, keys, aggregates, payloads }
     }
 
     /// The keys of this number, for these rows at least.
@@ -170,11 +180,11 @@ impl<'a> BatchInputs<'a> {
         shared
     }
 
-    /// What found rows need, for these rows at least.
-    pub fn payload(&mut self, rows: &[u32]) -> Shared<Rows> {
-        let mut kept = self.payload.take();
-        let shared = self.kept_or_made(&mut kept, rows, |rows| self.work_out_payload(rows));
-        self.payload = kept;
+    /// What found rows need, by the number of what is kept, for these rows at least.
+    pub fn payload(&mut self, number: usize, rows: &[u32]) -> Shared<Rows> {
+        let mut kept = self.payloads[number].take();
+        let shared = self.kept_or_made(&mut kept, rows, |rows| self.work_out_payload(number, rows));
+        self.payloads[number] = kept;
         shared
     }
 
@@ -186,9 +196,10 @@ impl<'a> BatchInputs<'a> {
         Shared { values: Arc::clone(kept.get_or_insert_with(|| Arc::new(make(&self.all)))), whole: true }
     }
 
-    fn work_out_payload(&self, rows: &[u32]) -> Rows {
-        let table = self.table(&self.shared.kept, rows);
-        self.shared.kept_rows.convert_columns(table.columns()).expect("the columns have the converter's types")
+    fn work_out_payload(&self, number: usize, rows: &[u32]) -> Rows {
+        let set = &self.shared.kept[number];
+        let table = self.table(&set.columns, rows);
+        set.converter.convert_columns(table.columns()).expect("the columns have the converter's types")
     }
 
     fn work_out_keys(&self, number: usize, rows: &[u32]) -> KeyColumn {

@@ -3,7 +3,7 @@
 //! A row is folded once, into a **pane** as long as the greatest length of which all windows are made: a tumbling window
 //! is one pane, a hopping one several, which are put together when the window is judged.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, TimestampMicrosecondArray};
@@ -23,6 +23,7 @@ use super::records::{Ends, Partitions};
 use super::{OperatorStatistics, StatefulOperator};
 use crate::detector::Detector;
 use crate::expression::{Expression, schema, schema_of};
+use crate::lifetime::Lifetime;
 use crate::plan::functions::{window_start, window_starts};
 use crate::plan::{Aggregate, Operator, WINDOW_COLUMN, key_column};
 use crate::value::{Subject, finding_id};
@@ -52,6 +53,8 @@ pub struct Windows {
     learn: i64,
     /// Windows that start before it are no findings.
     silent_until: i64,
+    /// Nor are those that end after it.
+    live_until: i64,
     fires_early: bool,
     firing: Firing,
     statistics: OperatorStatistics,
@@ -123,6 +126,7 @@ impl Windows {
             watermark: i64::MIN,
             learn: detector.learn,
             silent_until: i64::MIN,
+            live_until: i64::MAX,
             firing: Firing::default(),
             statistics: OperatorStatistics::default(),
         })
@@ -196,7 +200,8 @@ impl Windows {
         }
         let totals = self.post.totals(groups.len(), |index, row| self.folds(&groups[row])[index].total());
         let mut promising = self.post.promising(&totals, groups.len());
-        promising.retain(|row| groups[*row as usize].start >= self.silent_until);
+        let found = |start: i64| start >= self.silent_until && start.saturating_add(self.size) <= self.live_until;
+        promising.retain(|row| found(groups[*row as usize].start));
         if promising.is_empty() {
             return Vec::new();
         }
@@ -309,6 +314,11 @@ impl StatefulOperator for Windows {
         }
     }
 
+    fn live(&mut self, lifetime: Lifetime) {
+        self.silent_until = self.silent_until.max(lifetime.from);
+        self.live_until = lifetime.to;
+    }
+
     fn fire_early(&mut self, now: i64, found: &mut Vec<Finding>) {
         let touched = std::mem::take(&mut self.touched);
         let mut windows = BTreeSet::new();
@@ -331,6 +341,10 @@ impl StatefulOperator for Windows {
 
     fn advance(&mut self, watermark: i64, found: &mut Vec<Finding>) {
         self.watermark = self.watermark.max(watermark);
+        if self.live_until < i64::MAX {
+            let until = self.live_until;
+            self.firing.withdraw(|f| f.window_end.is_some_and(|end| end > until), &HashSet::new(), found);
+        }
         while let Some(start) = self.open.first().copied().filter(|s| s.saturating_add(self.size) <= watermark) {
             self.open.pop_first();
             let within = self.panes.range(start..start.saturating_add(self.size));
