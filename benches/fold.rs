@@ -1,6 +1,8 @@
 //! Counting by key without judging: keys and values of a batch worked out and taken into one window's state, and
 //! DataFusion's GROUP BY over the same records.
 
+#![expect(missing_docs, reason = "criterion's macro makes a function without a word")]
+
 mod common;
 
 use std::hint::black_box;

@@ -1,6 +1,8 @@
 //! All WHERE clauses of the match detectors that ship, over decoded batches: the matcher, and DataFusion's expressions
 //! one detector after the other.
 
+#![expect(missing_docs, reason = "criterion's macro makes a function without a word")]
+
 mod common;
 
 use std::hint::black_box;

@@ -1,5 +1,7 @@
 //! A sliding threshold over all records: the operator, and DataFusion's window function over the same records.
 
+#![expect(missing_docs, reason = "criterion's macro makes a function without a word")]
+
 mod common;
 
 use std::hint::black_box;
