@@ -118,6 +118,16 @@ fn of_too_many_rows_the_oldest_go_and_of_too_many_pairs_too() {
 }
 
 #[test]
+fn a_record_at_the_watermark_joins_one_at_the_edge_of_the_bound() {
+    for (sql, expected) in [(PAIR, 1), (ABSENCE, 0)] {
+        let mut scene = Scene::new(sql, LIMITS);
+        assert_eq!(scene.feed(&records(0..1, "A", "u"), 100), []);
+        let found = scene.feed(&records(100..101, "B", "u"), 100).len();
+        assert_eq!(found + scene.feed(&[], i64::MAX).len(), expected, "{sql}");
+    }
+}
+
+#[test]
 fn an_absence_that_was_pushed_out_is_counted() {
     let mut scene = Scene::new(ABSENCE, Limits { rows: 20, ..LIMITS });
     scene.feed(&records(0..21, "A", "u"), 0);
