@@ -41,6 +41,13 @@ impl SecretHasher {
     }
 }
 
+/// The part of a [`SecretHasher`]'s hash by which tables are ordered.
+#[expect(clippy::cast_possible_truncation, reason = "any 64 bits of it will do")]
+#[must_use]
+pub fn short(hash: u128) -> u64 {
+    hash as u64
+}
+
 /// Orders a table by what is a hash already: a [`SecretHasher`]'s 128 bits.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AlreadyHashed(u64);
@@ -57,9 +64,8 @@ impl std::hash::Hasher for AlreadyHashed {
         bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "any 64 bits of it will do")]
     fn write_u128(&mut self, hash: u128) {
-        self.0 = hash as u64;
+        self.0 = short(hash);
     }
 }
 

@@ -10,7 +10,7 @@ use watchfire_record::{Batch, Column, ColumnRequest};
 
 use super::input::row_converter;
 use crate::expression::{Expression, record_batch, schema, schema_of};
-use crate::identities::SecretHasher;
+use crate::identities::{SecretHasher, short};
 use crate::matcher::BatchColumns;
 
 /// Some rows of a batch by the values of some expressions.
@@ -150,12 +150,6 @@ impl Numbers {
 fn spread(number: u64) -> u64 {
     let wide = u128::from(number ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
     short(wide ^ wide >> 64)
-}
-
-/// The part of a hash by which a table is ordered.
-#[expect(clippy::cast_possible_truncation, reason = "any 64 bits of it will do")]
-fn short(hash: u128) -> u64 {
-    hash as u64
 }
 
 fn number(count: usize) -> u32 {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use super::groups::Groups;
+use crate::identities::short;
 
 /// The number of no key.
 pub const NO_KEY: u32 = u32::MAX;
@@ -35,12 +36,6 @@ struct Key {
     bytes: Box<[u8]>,
     hash: u128,
     holders: u32,
-}
-
-/// The part of a hash by which the table is ordered.
-#[expect(clippy::cast_possible_truncation, reason = "any 64 bits of it will do")]
-fn short(hash: u128) -> u64 {
-    hash as u64
 }
 
 impl KeyTable {
@@ -121,12 +116,6 @@ impl KeyTable {
             self.idle.push(number);
         }
     }
-
-    /// How many keys there are.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.table.len()
-    }
 }
 
 #[cfg(test)]
@@ -142,10 +131,10 @@ mod tests {
         keys.hold(b);
         keys.release(a);
         keys.turn_away();
-        assert_eq!((keys.number(b"a", 1), keys.bytes(a), keys.count()), (a, &b"a"[..], 2));
+        assert_eq!((keys.number(b"a", 1), keys.bytes(a), keys.table.len()), (a, &b"a"[..], 2));
         keys.release(a);
         keys.turn_away();
-        assert_eq!(keys.count(), 1);
+        assert_eq!(keys.table.len(), 1);
         assert_eq!((keys.number(b"c", 3), keys.bytes(a), keys.bytes(b)), (a, &b"c"[..], &b"b"[..]));
     }
 }

@@ -5,6 +5,8 @@
 
 use hashbrown::HashTable;
 
+use crate::identities::short;
+
 /// The keys of one operator.
 #[derive(Debug)]
 pub struct Keys<S> {
@@ -24,12 +26,6 @@ impl<S> Default for Keys<S> {
     fn default() -> Self {
         Self { table: HashTable::new(), slots: Vec::new(), free: Vec::new() }
     }
-}
-
-/// The part of a hash by which the table is ordered.
-#[expect(clippy::cast_possible_truncation, reason = "any 64 bits of it will do")]
-fn short(hash: u128) -> u64 {
-    hash as u64
 }
 
 impl<S: Default> Keys<S> {

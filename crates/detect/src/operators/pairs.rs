@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::ArrayRef;
 use arrow::datatypes::{Field, SchemaRef};
 use arrow::row::RowConverter;
 use datafusion_common::Result;
@@ -10,6 +10,7 @@ use datafusion_expr::Expr;
 use watchfire_record::{DetectorInfo, Finding, State, Stream, Value};
 
 use super::input::row_converter;
+use super::post::{evaluate, named_at};
 use super::records::{Partitions, Record};
 use super::sides::{identified, kept_columns};
 use crate::detector::{Detector, identity_names};
@@ -197,12 +198,4 @@ impl Side {
     fn identity(&self, columns: &[ArrayRef], row: usize) -> Vec<Value> {
         self.identity.iter().filter_map(|place| columns.get(*place)).map(|column| value_at(column, row)).collect()
     }
-}
-
-fn evaluate(list: &[(Arc<str>, Expression)], table: &RecordBatch) -> Vec<(Arc<str>, ArrayRef)> {
-    list.iter().map(|(name, expression)| (Arc::clone(name), expression.evaluate(table))).collect()
-}
-
-fn named_at(columns: &[(Arc<str>, ArrayRef)], row: usize) -> Vec<(Arc<str>, Value)> {
-    columns.iter().map(|(name, array)| (Arc::clone(name), value_at(array, row))).collect()
 }

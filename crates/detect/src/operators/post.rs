@@ -123,15 +123,21 @@ impl Post {
     /// The found row and the keys of each row of a batch.
     #[must_use]
     pub fn found(&self, batch: &RecordBatch) -> Vec<(NamedValues, NamedValues)> {
-        let evaluate = |list: &[(Arc<str>, Expression)]| -> Vec<(Arc<str>, ArrayRef)> {
-            list.iter().map(|(name, expression)| (Arc::clone(name), expression.evaluate(batch))).collect()
-        };
-        let (outputs, keys) = (evaluate(&self.outputs), evaluate(&self.keys));
-        let at = |columns: &[(Arc<str>, ArrayRef)], row: usize| {
-            columns.iter().map(|(name, array)| (Arc::clone(name), value_at(array, row))).collect()
-        };
-        (0..batch.num_rows()).map(|row| (at(&outputs, row), at(&keys, row))).collect()
+        let (outputs, keys) = (evaluate(&self.outputs, batch), evaluate(&self.keys, batch));
+        (0..batch.num_rows()).map(|row| (named_at(&outputs, row), named_at(&keys, row))).collect()
     }
+}
+
+/// Columns of these expressions, under their names.
+#[must_use]
+pub fn evaluate(list: &[(Arc<str>, Expression)], table: &RecordBatch) -> Vec<(Arc<str>, ArrayRef)> {
+    list.iter().map(|(name, expression)| (Arc::clone(name), expression.evaluate(table))).collect()
+}
+
+/// What columns have in a row.
+#[must_use]
+pub fn named_at(columns: &[(Arc<str>, ArrayRef)], row: usize) -> NamedValues {
+    columns.iter().map(|(name, array)| (Arc::clone(name), value_at(array, row))).collect()
 }
 
 /// When rows that pass `having` may fire.
