@@ -11,7 +11,7 @@ use crate::append;
 use crate::builder::Builder;
 use crate::evaluate::{self, Body, Found, Origin};
 use crate::line::{self, Line};
-use crate::parser::Parser;
+use crate::parser::{Parsed, Parser};
 use crate::plan::Plan;
 use crate::repair;
 use crate::times::{self, Unit};
@@ -21,8 +21,13 @@ use crate::tree::{MISSING, NodeId};
 pub(crate) struct Layout {
     pub(crate) requests: Vec<ColumnRequest>,
     pub(crate) plan: Plan,
-    builders: Vec<Builder>,
     found: Vec<u32>,
+    columns: Columns,
+}
+
+/// The columns that are built.
+struct Columns {
+    builders: Vec<Builder>,
     /// For text that rules make.
     made: String,
     /// For text that columns make of values.
@@ -59,62 +64,40 @@ impl Layout {
 
     fn with_builders(stream: &Stream, requests: Vec<ColumnRequest>, builders: Vec<Builder>) -> Self {
         let plan = Plan::new(stream, &requests);
-        Self { requests, plan, builders, found: Vec::new(), made: String::new(), text: String::new() }
+        let columns = Columns { builders, made: String::new(), text: String::new() };
+        Self { requests, plan, found: Vec::new(), columns }
     }
 
     pub(crate) fn begin(&mut self, rows: usize) {
-        self.builders.iter_mut().for_each(|builder| builder.begin(rows));
+        self.columns.builders.iter_mut().for_each(|builder| builder.begin(rows));
     }
 
     pub(crate) fn finish(&mut self) -> Vec<Column> {
-        self.builders.iter_mut().map(Builder::finish).collect()
+        self.columns.builders.iter_mut().map(Builder::finish).collect()
     }
 
     pub(crate) fn finish_arrays(&mut self) -> Vec<ArrayRef> {
-        self.builders.iter_mut().map(Builder::finish_array).collect()
+        self.columns.builders.iter_mut().map(Builder::finish_array).collect()
     }
 
     /// Reads `origin.raw` as a JSON record, if need be after the repair pass.
     #[inline]
     pub(crate) fn read_json(&mut self, parser: &mut Parser, origin: &Origin<'_>) -> Outcome {
-        match parser.parse(origin.raw, |tape| self.read_tape(tape, origin)) {
-            Ok(outcome) => outcome,
-            Err(_) => self.read_repaired(parser, origin),
-        }
+        self.read_text(parser, origin.raw, origin).unwrap_or_else(|| self.read_repaired(parser, origin))
     }
 
     #[cold]
     fn read_repaired(&mut self, parser: &mut Parser, origin: &Origin<'_>) -> Outcome {
         let Some((repaired, flags)) = repair::repair(origin.raw) else { return Outcome::Invalid };
         let origin = Origin { flags: origin.flags | flags, ..*origin };
-        parser.parse(&repaired, |tape| self.read_tape(tape, &origin)).unwrap_or(Outcome::Invalid)
+        self.read_text(parser, &repaired, &origin).unwrap_or(Outcome::Invalid)
     }
 
-    fn read_tape(&mut self, tape: &[Node<'_>], origin: &Origin<'_>) -> Outcome {
-        if !matches!(tape.first(), Some(Node::Object { .. })) {
-            return Outcome::NoObject;
-        }
-        let mut found = std::mem::take(&mut self.found);
-        let twice = self.plan.tree.find(tape, &mut found);
-        let outcome = self.read_object(tape, &found, twice, origin);
-        self.found = found;
-        outcome
-    }
-
-    fn read_object(&mut self, tape: &[Node<'_>], found: &[u32], twice: bool, origin: &Origin<'_>) -> Outcome {
-        let Some(event_time) = origin.event_time.or_else(|| self.event_time(tape, found, origin)) else {
-            let present = self.plan.times.iter().any(|(node, _)| found[*node as usize] != MISSING);
-            return if present { Outcome::BadTime } else { Outcome::NoTime };
-        };
-        let flags = origin.flags | if twice { flags::DUPLICATE_KEY } else { 0 };
-        let origin = Origin { event_time: Some(event_time), ..*origin };
-        let flags = flags | self.append(Body::Object { tape, found }, &origin);
-        Outcome::Row { event_time, flags }
-    }
-
-    fn event_time(&self, tape: &[Node<'_>], found: &[u32], origin: &Origin<'_>) -> Option<i64> {
-        let own = self.plan.times.iter().find_map(|(node, unit)| time_at(tape, found, *node, *unit));
-        own.or_else(|| origin.context.timestamp.filter(|_| self.plan.log_event_time))
+    /// `None` if the text is no JSON.
+    #[inline]
+    fn read_text(&mut self, parser: &mut Parser, text: &[u8], origin: &Origin<'_>) -> Option<Outcome> {
+        let Self { plan, columns, found, .. } = self;
+        parser.parse(text, &plan.tree, found, |record| columns.read_record(plan, record, origin))
     }
 
     /// Reads `origin.raw` as a line of text.
@@ -126,19 +109,36 @@ impl Layout {
             return Outcome::NoTime;
         };
         let origin = Origin { event_time: Some(event_time), ..*origin };
-        let flags = origin.flags | repaired | self.append(Body::Line(&line), &origin);
+        let flags = origin.flags | repaired | self.columns.append(&self.plan, Body::Line(&line), &origin);
         Outcome::Row { event_time, flags }
     }
 
     /// Appends a row of columns that are made of its origin alone.
     pub(crate) fn read_origin(&mut self, origin: &Origin<'_>) {
-        self.append(Body::Unread, origin);
+        self.columns.append(&self.plan, Body::Unread, origin);
+    }
+}
+
+impl Columns {
+    fn read_record(&mut self, plan: &Plan, record: Parsed<'_>, origin: &Origin<'_>) -> Outcome {
+        let Parsed { tape, found, twice } = record;
+        if !matches!(tape.first(), Some(Node::Object { .. })) {
+            return Outcome::NoObject;
+        }
+        let Some(event_time) = origin.event_time.or_else(|| event_time(plan, tape, found, origin)) else {
+            let present = plan.times.iter().any(|(node, _)| found[*node as usize] != MISSING);
+            return if present { Outcome::BadTime } else { Outcome::NoTime };
+        };
+        let flags = origin.flags | if twice { flags::DUPLICATE_KEY } else { 0 };
+        let origin = Origin { event_time: Some(event_time), ..*origin };
+        let flags = flags | self.append(plan, Body::Object { tape, found }, &origin);
+        Outcome::Row { event_time, flags }
     }
 
     /// Appends one value to each column.
-    fn append(&mut self, body: Body<'_>, origin: &Origin<'_>) -> u16 {
+    fn append(&mut self, plan: &Plan, body: Body<'_>, origin: &Origin<'_>) -> u16 {
         let mut flags = 0;
-        for (plan, builder) in self.plan.columns.iter().zip(&mut self.builders) {
+        for (plan, builder) in plan.columns.iter().zip(&mut self.builders) {
             self.made.clear();
             self.text.clear();
             let found: Found<'_> = evaluate::evaluate(&plan.rule, body, origin, &mut self.made, &mut flags);
@@ -146,6 +146,11 @@ impl Layout {
         }
         flags
     }
+}
+
+fn event_time(plan: &Plan, tape: &[Node<'_>], found: &[u32], origin: &Origin<'_>) -> Option<i64> {
+    let own = plan.times.iter().find_map(|(node, unit)| time_at(tape, found, *node, *unit));
+    own.or_else(|| origin.context.timestamp.filter(|_| plan.log_event_time))
 }
 
 /// JSON and raw text rarely repeat.

@@ -25,6 +25,7 @@ mod scan;
 mod times;
 mod tree;
 mod unfold;
+mod walk;
 
 #[cfg(test)]
 mod slow;

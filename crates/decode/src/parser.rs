@@ -3,6 +3,9 @@
 use simd_json::{Buffers, INPUT_PADDING, Node, Tape};
 use watchfire_record::limits::NESTING_DEPTH;
 
+use crate::tree::{MISSING, Tree};
+use crate::walk;
+
 /// Buffers that one record made larger than this are given back after it.
 const KEPT_BYTES: usize = 1 << 20;
 
@@ -13,37 +16,101 @@ pub(crate) struct Parser {
     tape: Tape<'static>,
 }
 
+/// A record that was parsed: what of it is wanted at least.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parsed<'a> {
+    /// Its values; those that were asked for are whole.
+    pub(crate) tape: &'a [Node<'a>],
+    /// Where on the tape each wanted path is, or [`MISSING`].
+    pub(crate) found: &'a [u32],
+    /// Whether a wanted member, or one on the way to it, occurs twice.
+    pub(crate) twice: bool,
+}
+
 impl Parser {
     pub(crate) fn new() -> Self {
         let buffers = Buffers::with_max_depth(16 << 10, NESTING_DEPTH);
         Self { scratch: Vec::new(), buffers, tape: Tape(Vec::new()) }
     }
 
-    /// Parses one JSON value strictly and hands its tape to `read`. `text` is left as it is: the parser unescapes in
-    /// place, so it works on a copy. The error is for nobody to see: `fault::diagnose` says it better.
-    pub(crate) fn parse<R>(&mut self, text: &[u8], read: impl FnOnce(&[Node<'_>]) -> R) -> Result<R, simd_json::Error> {
+    /// Parses one JSON value strictly and hands what `tree` wants of it to `read`. `None` if it is no sound JSON;
+    /// `fault::diagnose` says why.
+    pub(crate) fn parse<R>(
+        &mut self,
+        text: &[u8],
+        tree: &Tree,
+        found: &mut Vec<u32>,
+        read: impl FnOnce(Parsed<'_>) -> R,
+    ) -> Option<R> {
         let needed = text.len() + INPUT_PADDING;
         if self.scratch.len() < needed {
             self.scratch.resize(needed, 0);
         }
-        self.scratch[..text.len()].copy_from_slice(text);
-        let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
-        let parsed = simd_json::fill_tape_padded(&mut self.scratch, text.len(), &mut self.buffers, &mut tape);
-        let outcome = parsed.map(|()| read(&tape.0));
-        self.tape = tape.reset();
+        let mut read = Some(read);
+        let mut outcome = self.walk(text, tree, found, &mut read);
+        if let Some(read) = read {
+            outcome = self.parse_whole(text, tree, found, read);
+        }
         if needed > KEPT_BYTES {
             *self = Self::new();
         }
         outcome
     }
+
+    /// The usual way: one pass that looks closely only at what is wanted. Leaves `read` where it gives up.
+    fn walk<R, F: FnOnce(Parsed<'_>) -> R>(
+        &mut self,
+        text: &[u8],
+        tree: &Tree,
+        found: &mut Vec<u32>,
+        read: &mut Option<F>,
+    ) -> Option<R> {
+        let text = simdutf8::basic::from_utf8(text).ok()?;
+        let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
+        forget_all(tree, found);
+        let walked = walk::read(text, tree, found, &mut tape.0, &mut self.scratch);
+        let outcome = walked.and_then(|twice| read.take().map(|read| read(Parsed { tape: &tape.0, found, twice })));
+        self.tape = tape.reset();
+        outcome
+    }
+
+    /// The sure way: a tape of everything. The parser unescapes in place, so it works on a copy.
+    #[cold]
+    fn parse_whole<R>(
+        &mut self,
+        text: &[u8],
+        tree: &Tree,
+        found: &mut Vec<u32>,
+        read: impl FnOnce(Parsed<'_>) -> R,
+    ) -> Option<R> {
+        self.scratch[..text.len()].copy_from_slice(text);
+        let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
+        forget_all(tree, found);
+        let parsed = simd_json::fill_tape_padded(&mut self.scratch, text.len(), &mut self.buffers, &mut tape);
+        let outcome = parsed.ok().map(|()| {
+            let twice = tree.find(&tape.0, found);
+            read(Parsed { tape: &tape.0, found, twice })
+        });
+        self.tape = tape.reset();
+        outcome
+    }
+}
+
+fn forget_all(tree: &Tree, found: &mut Vec<u32>) {
+    found.clear();
+    found.resize(tree.len(), MISSING);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn accepts_bytes(text: &[u8]) -> bool {
+        Parser::new().parse(text, &Tree::new(), &mut Vec::new(), |_| ()).is_some()
+    }
+
     fn accepts(text: &str) -> bool {
-        Parser::new().parse(text.as_bytes(), |_| ()).is_ok()
+        accepts_bytes(text.as_bytes())
     }
 
     /// The repair pass runs only when the parser refuses: so it must refuse all of these, never guess.
@@ -56,7 +123,7 @@ mod tests {
         }
         assert!(!accepts("[1e400]"));
         assert!(!accepts(&format!("[{}]", "9".repeat(400))));
-        assert!(Parser::new().parse(b"[\"\xFF\"]", |_| ()).is_err());
+        assert!(!accepts_bytes(b"[\"\xFF\"]"));
         assert!(accepts(r#"["\ud83d\ude00 \\ud800"]"#));
     }
 

@@ -9,9 +9,10 @@ pub(crate) type NodeId = u32;
 /// The tape index of a path that the record does not have.
 pub(crate) const MISSING: u32 = u32::MAX;
 
-const ROOT: NodeId = 0;
+/// The record itself.
+pub(crate) const ROOT: NodeId = 0;
 
-/// All wanted paths of a layout. Node 0 is the record itself.
+/// All wanted paths of a layout.
 #[derive(Debug)]
 pub(crate) struct Tree {
     nodes: Vec<TreeNode>,
@@ -19,6 +20,8 @@ pub(crate) struct Tree {
 
 #[derive(Debug, Default)]
 struct TreeNode {
+    /// The value itself is wanted, not only something in it.
+    wanted: bool,
     /// Bit n: a wanted key is n bytes long (63: or longer). Most members of a record are passed over by this alone.
     lengths: u64,
     keys: Vec<(Box<str>, NodeId)>,
@@ -60,15 +63,42 @@ impl Tree {
 
     /// The node of a path, which is added if it is new.
     pub(crate) fn path(&mut self, steps: &[PathStep]) -> NodeId {
-        steps.iter().fold(ROOT, |node, step| match step {
+        let node = steps.iter().fold(ROOT, |node, step| match step {
             PathStep::Key(key) => self.key(node, key),
             PathStep::Index(index) => self.index(node, *index),
-        })
+        });
+        self.nodes[node as usize].wanted = true;
+        node
     }
 
     /// The node of a path of keys, joined by dots.
     pub(crate) fn dotted(&mut self, path: &str) -> NodeId {
-        path.split('.').fold(ROOT, |node, key| self.key(node, key))
+        let node = path.split('.').fold(ROOT, |node, key| self.key(node, key));
+        self.nodes[node as usize].wanted = true;
+        node
+    }
+
+    /// How many nodes it has.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether the value at a node is wanted itself.
+    #[inline]
+    pub(crate) fn wants(&self, node: NodeId) -> bool {
+        self.nodes[node as usize].wanted
+    }
+
+    /// Whether members of the object at a node are wanted.
+    #[inline]
+    pub(crate) fn has_keys(&self, node: NodeId) -> bool {
+        !self.nodes[node as usize].keys.is_empty()
+    }
+
+    /// The node of a member of the object at a node, if it is wanted or on the way to what is.
+    #[inline]
+    pub(crate) fn child(&self, node: NodeId, key: &str) -> Option<NodeId> {
+        self.nodes[node as usize].child(key)
     }
 
     fn key(&mut self, parent: NodeId, key: &str) -> NodeId {
@@ -96,16 +126,15 @@ impl Tree {
         NodeId::try_from(self.nodes.len() - 1).expect("a rule's text bounds its paths")
     }
 
-    /// Puts into `found` where on the tape each wanted path is. Says whether a wanted member, or one on the way to it,
+    /// Puts into `found`, which has nothing yet, where on the tape each wanted path is. Says whether a wanted member, or one on the way to it,
     /// occurs twice; the last one counts.
-    pub(crate) fn find(&self, tape: &[Node<'_>], found: &mut Vec<u32>) -> bool {
-        found.clear();
-        found.resize(self.nodes.len(), MISSING);
+    pub(crate) fn find(&self, tape: &[Node<'_>], found: &mut [u32]) -> bool {
         self.walk(ROOT, tape, 0, found)
     }
 
-    /// Goes as deep as the tree does, however deep the record is.
-    fn walk(&self, node: NodeId, tape: &[Node<'_>], at: usize, found: &mut [u32]) -> bool {
+    /// As [`Self::find`], for what is wanted within the value at a node, which is at `at` on the tape. Goes as deep as the
+    /// tree does, however deep the record is.
+    pub(crate) fn walk(&self, node: NodeId, tape: &[Node<'_>], at: usize, found: &mut [u32]) -> bool {
         let node = &self.nodes[node as usize];
         let mut twice = false;
         match tape[at] {
@@ -138,13 +167,20 @@ impl Tree {
         twice
     }
 
+    /// Notes that the value at a node is at `at` on the tape. Says whether it was met before, which is forgotten then.
     #[inline]
-    fn visit(&self, node: NodeId, tape: &[Node<'_>], at: usize, found: &mut [u32]) -> bool {
+    pub(crate) fn place(&self, node: NodeId, at: usize, found: &mut [u32]) -> bool {
         let twice = found[node as usize] != MISSING;
         if twice {
             self.forget(node, found);
         }
         found[node as usize] = u32::try_from(at).expect("a tape is shorter than its text, which is below 4 GiB");
+        twice
+    }
+
+    #[inline]
+    fn visit(&self, node: NodeId, tape: &[Node<'_>], at: usize, found: &mut [u32]) -> bool {
+        let twice = self.place(node, at, found);
         if self.nodes[node as usize].is_leaf() { twice } else { self.walk(node, tape, at, found) | twice }
     }
 
@@ -163,7 +199,7 @@ mod tests {
     fn find(tree: &Tree, text: &str) -> (Vec<u32>, bool) {
         let mut bytes = text.as_bytes().to_vec();
         let tape = simd_json::to_tape(&mut bytes).unwrap();
-        let mut found = Vec::new();
+        let mut found = vec![MISSING; tree.len()];
         let twice = tree.find(&tape.0, &mut found);
         (found, twice)
     }
