@@ -12,7 +12,8 @@ use crate::operators::feed::{Fed, StreamBatch};
 use crate::operators::first_seen::is_alone;
 use crate::operators::key_table::KeyTable;
 use crate::operators::post;
-use crate::operators::{FirstSeen, OperatorStatistics, OverRange, Sequences, StatefulOperator, Windows};
+use crate::operators::record_table::RecordTable;
+use crate::operators::{Common, FirstSeen, OperatorStatistics, OverRange, Sequences, StatefulOperator, Windows};
 use crate::plan::Operator;
 
 /// Which shard of `shards` keeps the key of this hash: the same in every worker.
@@ -59,6 +60,8 @@ struct StreamState {
     operators: Vec<Option<Kept>>,
     /// Keys that operators have in common.
     keys: Vec<KeyTable>,
+    /// Records that operators have in common.
+    records: RecordTable,
     /// By detector, its operator; `None` for match.
     of_detector: Vec<Option<usize>>,
     /// For each of the detectors, the place of its name.
@@ -183,29 +186,34 @@ impl StreamState {
             operators.push(operator(members, stream, fires_early)?.map(|operator| Kept { operator, keys }));
         }
         let keys = kinds.iter().map(|_| KeyTable::default()).collect();
-        Ok(Self { operators, keys, of_detector, places: stream.places.clone() })
+        Ok(Self { operators, keys, records: RecordTable::default(), of_detector, places: stream.places.clone() })
     }
 
     fn take(&mut self, stream: usize, shard: usize, early: bool, steps: &[Step<'_>], found: &mut [Vec<Finding>]) {
         for (index, kept) in self.operators.iter_mut().enumerate() {
             let Some(Kept { operator, keys }) = kept else { continue };
-            let keys = &mut self.keys[*keys];
+            let mut common = Common { keys: &mut self.keys[*keys], records: &mut self.records };
             for (step, found) in steps.iter().zip(&mut *found) {
                 let StreamTime { watermark, earliest } = step.times[stream];
                 operator.begin(earliest);
                 if let Some(fed) = step.fed(stream, index, shard) {
                     if let Some(groups) = fed.groups() {
-                        keys.turn_to(groups);
+                        common.keys.turn_to(groups);
                     }
-                    operator.feed(&fed, keys);
+                    operator.feed(&fed, &mut common);
                     if early {
-                        operator.fire_early(step.now, keys, found);
+                        operator.fire_early(step.now, &mut common, found);
                     }
                 }
-                operator.advance(watermark, keys, found);
+                operator.advance(watermark, &mut common, found);
             }
         }
         self.keys.iter_mut().for_each(KeyTable::turn_away);
+        if let Some(mut marks) = self.records.turn_away() {
+            let operators = self.operators.iter().flatten();
+            operators.for_each(|kept| kept.operator.mark(&mut marks));
+            self.records.keep(&marks);
+        }
     }
 }
 

@@ -42,7 +42,8 @@ pub struct Feed {
 pub struct FedRows {
     /// Rows of the batch, ascending.
     pub rows: Arc<Vec<u32>>,
-    /// For each shard, which of `rows` are its own: indices, ascending.
+    /// For each shard, which of `rows` are its own: indices, ascending; for windows, those of one group next to one
+    /// another.
     pub by_shard: Vec<Vec<u32>>,
     /// Their keys; `None` for operators without.
     pub groups: Option<Shared<Groups>>,
@@ -84,7 +85,7 @@ impl<'a> Fed<'a> {
         self.feed.rows.by_shard[self.shard].len()
     }
 
-    /// The rows, in the order of intake.
+    /// The rows, in the order of intake; for windows group by group, and in this order in each.
     pub fn rows(&self) -> impl Iterator<Item = FedRow> + use<'a> {
         let rows = &self.feed.rows;
         rows.by_shard[self.shard].iter().map(|index| FedRow { index: *index, row: rows.rows[*index as usize] })
@@ -164,6 +165,12 @@ impl<'a> Fed<'a> {
     #[must_use]
     pub fn records(&self) -> &'a Arc<Records> {
         &self.batch.records
+    }
+
+    /// A row's place in the batch.
+    #[must_use]
+    pub fn row(&self, row: FedRow) -> u32 {
+        row.row
     }
 
     /// A row as evidence; `partitions` are the operator's numbers of the batch's partitions.

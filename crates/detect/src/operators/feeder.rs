@@ -30,6 +30,8 @@ struct Wants {
     clause: usize,
     grouping: Option<usize>,
     aggregates: Vec<usize>,
+    /// Whether rows of one group are to be next to one another: what is kept of a key is then at hand for all of them.
+    by_group: bool,
     /// Whether a found row needs its columns kept.
     keeps: bool,
     /// What is kept of one side of a sequence.
@@ -65,16 +67,16 @@ impl Feeder {
         inputs: &mut BatchInputs<'_>,
     ) -> StreamBatch {
         let mut wanted: HashMap<usize, Arc<Vec<u32>>> = HashMap::new();
-        let mut fed: HashMap<(usize, Option<usize>), Arc<FedRows>> = HashMap::new();
+        let mut fed: HashMap<(usize, Option<usize>, bool), Arc<FedRows>> = HashMap::new();
         let mut feeds = Vec::new();
         for (operator, wants) in self.operators.iter().enumerate() {
             let rows = &passing[wants.clause];
             if rows.is_empty() {
                 continue;
             }
-            let shared = fed.entry((wants.clause, wants.grouping)).or_insert_with(|| {
+            let shared = fed.entry((wants.clause, wants.grouping, wants.by_group)).or_insert_with(|| {
                 let groups = wants.grouping.map(|grouping| inputs.groups(grouping, rows));
-                let by_shard = by_shard(rows, groups.as_ref(), self.shards);
+                let by_shard = by_shard(rows, groups.as_ref(), wants.by_group, self.shards);
                 let rows = wanted.entry(wants.clause).or_insert_with(|| Arc::new(rows.clone()));
                 Arc::new(FedRows { rows: Arc::clone(rows), by_shard, groups })
             });
@@ -96,23 +98,54 @@ impl Wants {
         let grouping = (!keys.is_empty()).then(|| shared.grouping(&keys)).transpose()?;
         let aggregates = detector.plan.operator.aggregates().iter();
         let aggregates = aggregates.map(|aggregate| shared.aggregate(aggregate)).collect::<Result<_>>()?;
+        let by_group = matches!(detector.plan.operator, Operator::Window { .. });
         let keeps = matches!(detector.plan.operator, Operator::OverRange { .. });
         let is_side = matches!(detector.plan.operator, Operator::Sequence(_));
         let side = is_side.then(|| SideColumns::new(detector, stream)).transpose()?;
-        Ok(Self { clause, grouping, aggregates, keeps, side })
+        Ok(Self { clause, grouping, aggregates, by_group, keeps, side })
     }
 }
 
 /// Which of `rows` (by index) each shard has: those of one key go to one shard.
-fn by_shard(rows: &[u32], groups: Option<&Shared<Groups>>, shards: usize) -> Vec<Vec<u32>> {
+fn by_shard(rows: &[u32], groups: Option<&Shared<Groups>>, by_group: bool, shards: usize) -> Vec<Vec<u32>> {
     let mut by_shard = vec![Vec::new(); shards];
-    let shard_of_group: Vec<usize> = match groups {
-        Some(groups) => groups.values.hashes.iter().map(|hash| shard_of(*hash, shards)).collect(),
-        None => vec![shard_of(0, shards)],
+    let Some(groups) = groups else {
+        by_shard[shard_of(0, shards)] = (0u32..).take(rows.len()).collect();
+        return by_shard;
     };
-    for (index, row) in (0u32..).zip(rows) {
-        let group = groups.map_or(0, |groups| groups.values.of_row[if groups.whole { *row } else { index } as usize]);
-        by_shard[shard_of_group[group as usize]].push(index);
+    let shard_of_group: Vec<usize> = groups.values.hashes.iter().map(|hash| shard_of(*hash, shards)).collect();
+    let group = |index: u32| groups.values.of_row[if groups.whole { rows[index as usize] } else { index } as usize];
+    let mut give = |index: u32| by_shard[shard_of_group[group(index) as usize]].push(index);
+    if by_group {
+        in_groups(rows.len(), shard_of_group.len(), group).into_iter().for_each(&mut give);
+    } else {
+        (0u32..).take(rows.len()).for_each(&mut give);
     }
     by_shard
+}
+
+/// So many rows, group by group, in their order in each.
+fn in_groups(rows: usize, groups: usize, group: impl Fn(u32) -> u32) -> Vec<u32> {
+    let mut next = vec![0u32; groups + 1];
+    (0u32..).take(rows).for_each(|row| next[group(row) as usize + 1] += 1);
+    (1..=groups).for_each(|group| next[group] += next[group - 1]);
+    let mut ordered = vec![0; rows];
+    for row in (0u32..).take(rows) {
+        let place = &mut next[group(row) as usize];
+        ordered[*place as usize] = row;
+        *place += 1;
+    }
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_a_group_are_next_to_one_another_in_their_order() {
+        let groups = [2, 0, 2, 1, 0, 2];
+        assert_eq!(in_groups(6, 4, |row| groups[row as usize]), [1, 4, 3, 0, 2, 5]);
+        assert_eq!(in_groups(0, 0, |_| 0), []);
+    }
 }

@@ -19,11 +19,10 @@ use super::feed::{Fed, FedRow};
 use super::firing::{Firing, least_event_ids};
 use super::fold::Total;
 use super::input::row_converter;
-use super::key_table::KeyTable;
 use super::keys::Keys;
 use super::post::{Early, Post};
 use super::records::{Partitions, Record};
-use super::{OperatorStatistics, StatefulOperator};
+use super::{Common, OperatorStatistics, StatefulOperator};
 use crate::detector::Detector;
 use crate::expression::schema_of;
 use crate::plan::{Aggregate, Operator};
@@ -256,7 +255,7 @@ impl KeyState {
 }
 
 impl StatefulOperator for FirstSeen {
-    fn feed(&mut self, fed: &Fed<'_>, _: &mut KeyTable) {
+    fn feed(&mut self, fed: &Fed<'_>, _: &mut Common<'_>) {
         let partitions = self.partitions.of(fed.records());
         for row in fed.rows() {
             if fed.time(row) >= self.watermark {
@@ -277,7 +276,7 @@ impl StatefulOperator for FirstSeen {
         }
     }
 
-    fn fire_early(&mut self, now: i64, _: &mut KeyTable, found: &mut Vec<Finding>) {
+    fn fire_early(&mut self, now: i64, _: &mut Common<'_>, found: &mut Vec<Finding>) {
         let touched: Vec<u32> = std::mem::take(&mut self.touched).into_iter().collect();
         let states = touched.iter().filter_map(|key| self.keys.get(*key).map(|(_, state)| (*key, state)));
         let spans: Vec<_> = states.flat_map(|(key, state)| state.spans.iter().map(move |s| (key, state, s))).collect();
@@ -295,7 +294,7 @@ impl StatefulOperator for FirstSeen {
         }
     }
 
-    fn advance(&mut self, watermark: i64, _: &mut KeyTable, found: &mut Vec<Finding>) {
+    fn advance(&mut self, watermark: i64, _: &mut Common<'_>, found: &mut Vec<Finding>) {
         self.watermark = self.watermark.max(watermark);
         let woken = self.woken(watermark);
         let states = woken.iter().filter_map(|key| self.keys.get(*key).map(|(_, state)| (*key, state)));

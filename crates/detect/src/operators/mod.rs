@@ -2,6 +2,7 @@
 
 pub mod cursor;
 pub mod distinct;
+pub mod ends;
 pub mod feed;
 pub mod feeder;
 pub mod firing;
@@ -17,6 +18,7 @@ pub mod over_range;
 pub mod pairs;
 pub mod panes;
 pub mod post;
+pub mod record_table;
 pub mod records;
 pub mod sequence;
 pub mod shared;
@@ -34,6 +36,7 @@ pub use windows::Windows;
 
 use feed::Fed;
 use key_table::KeyTable;
+use record_table::{Marks, RecordTable};
 use watchfire_record::Finding;
 
 /// What an operator counts of itself.
@@ -61,17 +64,27 @@ impl std::ops::AddAssign for OperatorStatistics {
     }
 }
 
-/// An operator with state, of one or several detectors in one shard. `keys` are always those of its own kind of keys,
-/// which it may have in common with others.
+/// What an operator has in common with others of its stream and shard.
+#[derive(Debug)]
+pub struct Common<'a> {
+    /// Keys; always those of the operator's own kind of keys.
+    pub keys: &'a mut KeyTable,
+    /// Records that findings will rest on.
+    pub records: &'a mut RecordTable,
+}
+
+/// An operator with state, of one or several detectors in one shard.
 pub trait StatefulOperator: Send {
     /// Takes its share of a batch.
-    fn feed(&mut self, fed: &Fed<'_>, keys: &mut KeyTable);
+    fn feed(&mut self, fed: &Fed<'_>, common: &mut Common<'_>);
     /// The stream's records begin at this event time, microseconds: a detector that learns is silent for a while.
     fn begin(&mut self, earliest: i64);
     /// Fires what can be fired before it is final, for what was fed since the last call. `now` in microseconds.
-    fn fire_early(&mut self, now: i64, keys: &mut KeyTable, found: &mut Vec<Finding>);
+    fn fire_early(&mut self, now: i64, common: &mut Common<'_>, found: &mut Vec<Finding>);
     /// No record before `watermark` (microseconds) will be fed any more: makes final what that makes final.
-    fn advance(&mut self, watermark: i64, keys: &mut KeyTable, found: &mut Vec<Finding>);
+    fn advance(&mut self, watermark: i64, common: &mut Common<'_>, found: &mut Vec<Finding>);
+    /// Marks the records of [`Common`] that it needs; none, unless it says so.
+    fn mark(&self, _: &mut Marks) {}
     /// What it counts of itself.
     fn statistics(&self) -> OperatorStatistics;
 }

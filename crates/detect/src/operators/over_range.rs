@@ -22,7 +22,7 @@ use super::post::{Early, NamedValues, Post};
 use super::records::{Partitions, Record};
 use super::states::States;
 use super::timeline::{KNOWN_AGGREGATES, MOST_ROWS, Pending, Timeline};
-use super::{OperatorStatistics, StatefulOperator};
+use super::{Common, OperatorStatistics, StatefulOperator};
 use crate::detector::{Detector, StreamDetectors, identity_names};
 use crate::expression::schema_of;
 use crate::plan::{Aggregate, AggregateKind, Operator};
@@ -361,7 +361,8 @@ struct Due {
 }
 
 impl StatefulOperator for OverRange {
-    fn feed(&mut self, fed: &Fed<'_>, keys: &mut KeyTable) {
+    fn feed(&mut self, fed: &Fed<'_>, common: &mut Common<'_>) {
+        let keys = &mut *common.keys;
         let partitions = self.partitions.of(fed.records()).into();
         let (mut first, mut batch) = (0, self.held.begin(fed, &partitions, 0));
         for (row, key) in self.place(fed, keys) {
@@ -383,7 +384,7 @@ impl StatefulOperator for OverRange {
         }
     }
 
-    fn fire_early(&mut self, now: i64, _: &mut KeyTable, found: &mut Vec<Finding>) {
+    fn fire_early(&mut self, now: i64, _: &mut Common<'_>, found: &mut Vec<Finding>) {
         let mut candidates = Candidates::default();
         let mut spans = Vec::new();
         for (key, (first, last)) in std::mem::take(&mut self.touched) {
@@ -407,7 +408,8 @@ impl StatefulOperator for OverRange {
         }
     }
 
-    fn advance(&mut self, watermark: i64, keys: &mut KeyTable, found: &mut Vec<Finding>) {
+    fn advance(&mut self, watermark: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
+        let keys = &mut *common.keys;
         self.watermark = self.watermark.max(watermark);
         let mut due = Due::default();
         for key in self.woken(watermark) {

@@ -2,8 +2,8 @@
 
 use hashbrown::HashTable;
 
+use super::ends::Ends;
 use super::fold::Fold;
-use super::records::Ends;
 use crate::plan::Aggregate;
 
 /// All panes of one operator, by number.

@@ -1,11 +1,10 @@
-//! The records that a finding rests on: the first few and the last few, small and without allocation.
+//! The records that a finding rests on, small and without allocation.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use watchfire_record::limits::EVIDENCE_RECORDS;
 use watchfire_record::{Evidence, Partition, Position};
 
 /// A record's id. Most are UUIDs, which need no allocation; all are ordered as their texts are.
@@ -143,102 +142,6 @@ impl Records {
     }
 }
 
-/// The first and the last records of a growing set, each at most [`EVIDENCE_RECORDS`].
-#[derive(Debug, Clone)]
-pub struct Ends {
-    /// The first ones, in order, then, once these are full, the last ones.
-    records: Vec<Record>,
-    /// Where the earliest of the last ones is among these; they go around from there.
-    earliest: u8,
-    /// The latest time of the first ones when they are full, microseconds.
-    first_until: i64,
-    /// The latest time of all, microseconds.
-    latest: i64,
-}
-
-impl Default for Ends {
-    fn default() -> Self {
-        Self { records: Vec::new(), earliest: 0, first_until: i64::MAX, latest: i64::MIN }
-    }
-}
-
-impl Ends {
-    /// Adds a record of this time; it is made only if it is kept.
-    pub fn add(&mut self, time: i64, record: impl FnOnce() -> Record) {
-        if time < self.latest || time <= self.first_until || self.records.len() < 2 * EVIDENCE_RECORDS {
-            return self.insert(record());
-        }
-        // The usual case: not earlier than any other, so it takes the place of the earliest of the last ones.
-        let (_, last) = self.records.split_at_mut(EVIDENCE_RECORDS);
-        let place = usize::from(self.earliest);
-        let newest = &last[(place + EVIDENCE_RECORDS - 1) % EVIDENCE_RECORDS];
-        let record = record();
-        if *newest <= record {
-            last[place] = record;
-            self.earliest = u8::try_from((place + 1) % EVIDENCE_RECORDS).expect("few records are kept");
-            self.latest = time;
-        } else {
-            self.insert(record);
-        }
-    }
-
-    /// Adds a record that need not be the last one.
-    fn insert(&mut self, record: Record) {
-        self.in_order();
-        self.latest = self.latest.max(record.time);
-        let place = self.records.iter().rposition(|kept| *kept <= record).map_or(0, |index| index + 1);
-        if self.records.len() < 2 * EVIDENCE_RECORDS {
-            self.reserve();
-            self.records.insert(place, record);
-        } else if place > EVIDENCE_RECORDS {
-            self.records[EVIDENCE_RECORDS..place].rotate_left(1);
-            self.records[place - 1] = record;
-        } else if place < EVIDENCE_RECORDS {
-            // The last of the first ones goes to the last ones, where it is the earliest and has no place.
-            self.records[place..EVIDENCE_RECORDS].rotate_right(1);
-            self.records[place] = record;
-        }
-        if self.records.len() >= EVIDENCE_RECORDS {
-            self.first_until = self.records[EVIDENCE_RECORDS - 1].time;
-        }
-    }
-
-    /// Makes room for one more: most sets stay small, and none needs more than twice [`EVIDENCE_RECORDS`].
-    fn reserve(&mut self) {
-        let count = self.records.len();
-        if count == self.records.capacity() {
-            let most = 2 * EVIDENCE_RECORDS;
-            self.records.reserve_exact((count + 1).min(most - count));
-        }
-    }
-
-    /// Puts the last ones in order.
-    fn in_order(&mut self) {
-        if self.earliest != 0 {
-            self.records[EVIDENCE_RECORDS..].rotate_left(usize::from(self.earliest));
-            self.earliest = 0;
-        }
-    }
-
-    /// Adds all records of another set.
-    pub fn merge(&mut self, other: &Self) {
-        other.records().for_each(|record| self.add(record.time, || record.clone()));
-    }
-
-    /// The records, in order of time.
-    pub fn records(&self) -> impl Iterator<Item = &Record> {
-        let (first, last) = self.records.split_at(self.records.len().min(EVIDENCE_RECORDS));
-        let (newer, older) = last.split_at(usize::from(self.earliest));
-        first.iter().chain(older).chain(newer)
-    }
-
-    /// Event time of the first record and of the last, microseconds.
-    #[must_use]
-    pub fn times(&self) -> (i64, i64) {
-        self.records.first().map_or((0, 0), |first| (first.time, self.latest))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,36 +163,6 @@ mod tests {
             for b in texts {
                 assert_eq!(EventId::from(a).cmp(&EventId::from(b)), a.cmp(b), "{a} {b}");
             }
-        }
-    }
-
-    fn record(time: i64) -> Record {
-        Record { time, event_id: EventId::from("x"), partition: 0, offset: 0, index: 0 }
-    }
-
-    fn times(ends: &Ends) -> Vec<i64> {
-        ends.records().map(|record| record.time).collect()
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn the_ends_are_those_of_the_whole_in_any_order(all in proptest::collection::vec(0i64..30, 0..30)) {
-            let (mut ends, mut sorted) = (Ends::default(), all.clone());
-            all.iter().for_each(|time| ends.add(*time, || record(*time)));
-            sorted.sort_unstable();
-            let whole = sorted.clone();
-            if sorted.len() > 2 * EVIDENCE_RECORDS {
-                sorted.drain(EVIDENCE_RECORDS..whole.len() - EVIDENCE_RECORDS);
-            }
-            proptest::prop_assert_eq!(times(&ends), sorted);
-            let ends_of_all = (whole.first().copied().unwrap_or(0), whole.last().copied().unwrap_or(0));
-            proptest::prop_assert_eq!(ends.times(), ends_of_all);
-            let (mut merged, mut rest) = (Ends::default(), Ends::default());
-            let (some, others) = all.split_at(all.len() / 3);
-            some.iter().for_each(|time| merged.add(*time, || record(*time)));
-            others.iter().for_each(|time| rest.add(*time, || record(*time)));
-            merged.merge(&rest);
-            proptest::prop_assert_eq!(times(&merged), times(&ends));
         }
     }
 }

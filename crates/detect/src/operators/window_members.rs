@@ -7,10 +7,11 @@ use datafusion_common::Result;
 use datafusion_expr::Expr;
 use watchfire_record::{ColumnType, DetectorInfo, Finding, State, Value};
 
+use super::ends::Ends;
 use super::firing::Firing;
 use super::panes::Pane;
 use super::post::{Early, NamedValues, Post};
-use super::records::{Ends, Partitions};
+use super::record_table::RecordTable;
 use crate::detector::Detector;
 use crate::expression::{Expression, schema, schema_of};
 use crate::plan::{Aggregate, WINDOW_COLUMN, key_column};
@@ -81,14 +82,13 @@ impl Member {
         start: i64,
         size: i64,
         panes: &[&Pane],
-        partitions: &Partitions,
-        row: NamedValues,
-        keys: NamedValues,
+        records: &RecordTable,
+        (row, keys): (NamedValues, NamedValues),
     ) -> Finding {
         let key_values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).collect();
         let mut ends = Ends::default();
-        panes.iter().for_each(|pane| ends.merge(&pane.ends));
-        let (first_event_time, last_event_time) = ends.times();
+        panes.iter().for_each(|pane| ends.merge(&pane.ends, records));
+        let (first_event_time, last_event_time) = ends.times(records);
         Finding {
             finding_id: finding_id(&self.info.name, "window", size, &key_values, Subject::Window(start)),
             revision: 0,
@@ -100,7 +100,7 @@ impl Member {
             row,
             first_event_time,
             last_event_time,
-            evidence: ends.records().map(|record| partitions.evidence(record)).collect(),
+            evidence: ends.records().map(|record| records.evidence(record)).collect(),
             complete: true,
             caused_at: panes.iter().map(|pane| pane.caused_at).max().unwrap_or(0),
         }

@@ -18,9 +18,9 @@ use super::fold::{Fold, Total};
 use super::key_table::KeyTable;
 use super::panes::{Pane, Panes};
 use super::post::{Early, NamedValues};
-use super::records::Partitions;
+use super::record_table::{Marks, RecordTable};
 use super::window_members::{Member, key_types};
-use super::{OperatorStatistics, StatefulOperator, input::row_converter};
+use super::{Common, OperatorStatistics, StatefulOperator, input::row_converter};
 use crate::detector::{Detector, StreamDetectors};
 use crate::plan::functions::{window_start, window_starts};
 use crate::plan::{AggregateKind, Operator};
@@ -36,7 +36,6 @@ pub struct Windows {
     key_rows: RowConverter,
     has_keys: bool,
     panes: Panes,
-    partitions: Partitions,
     /// The panes by their start.
     by_start: BTreeMap<i64, Vec<u32>>,
     /// Starts of the windows that are not final.
@@ -66,6 +65,20 @@ struct Group {
     key: u32,
     /// Where its panes are in the list.
     panes: std::ops::Range<usize>,
+}
+
+/// Rows with their panes.
+struct Placed {
+    rows: Vec<FedRow>,
+    /// Panes, each with the first of the rows next to one another that go into it.
+    runs: Vec<(u32, usize)>,
+}
+
+impl Placed {
+    fn runs(&self) -> impl Iterator<Item = (u32, &[FedRow])> {
+        let ends = self.runs[self.runs.len().min(1)..].iter().map(|(_, first)| *first).chain([self.rows.len()]);
+        self.runs.iter().zip(ends).map(|((pane, first), end)| (*pane, &self.rows[*first..end]))
+    }
 }
 
 impl Groups {
@@ -105,7 +118,6 @@ impl Windows {
             has_keys: !types.is_empty(),
             key_rows: row_converter(types)?,
             panes: Panes::new(aggregates.clone()),
-            partitions: Partitions::default(),
             by_start: BTreeMap::new(),
             open: BTreeSet::new(),
             touched: Vec::new(),
@@ -116,9 +128,9 @@ impl Windows {
 
     /// The pane of each row. What follows goes through all rows once for each thing that is kept, so that the processor
     /// can wait for several places in memory at once.
-    fn place(&mut self, fed: &Fed<'_>, keys: &mut KeyTable) -> Vec<(FedRow, u32)> {
-        let mut placed = Vec::with_capacity(fed.count());
-        let (mut start, mut end) = (i64::MAX, i64::MIN);
+    fn place(&mut self, fed: &Fed<'_>, keys: &mut KeyTable) -> Placed {
+        let mut placed = Placed { rows: Vec::with_capacity(fed.count()), runs: Vec::new() };
+        let (mut start, mut end, mut last) = (i64::MAX, i64::MIN, None);
         for row in fed.rows() {
             let time = fed.time(row);
             // The latest window of a row is the last to close.
@@ -130,33 +142,44 @@ impl Windows {
                 start = window_start(time, self.pane);
                 end = start.saturating_add(self.pane);
             }
-            let key = if self.has_keys { keys.of_group(fed.group(row)) } else { keys.number(&[], 0) };
-            let number = self.panes.find_latest(key, start).unwrap_or_else(|| self.new_pane(key, start, keys));
-            placed.push((row, number));
+            let group = fed.group(row);
+            if last != Some((group, start)) {
+                last = Some((group, start));
+                let key = if self.has_keys { keys.of_group(group) } else { keys.number(&[], 0) };
+                let pane = self.panes.find_latest(key, start).unwrap_or_else(|| self.new_pane(key, start, keys));
+                placed.runs.push((pane, placed.rows.len()));
+            }
+            placed.rows.push(row);
         }
         placed
     }
 
-    fn fold(&mut self, fed: &Fed<'_>, placed: &[(FedRow, u32)]) {
+    fn fold(&mut self, fed: &Fed<'_>, placed: &Placed) {
         for index in 0..self.panes.aggregates().len() {
             let kind = self.panes.aggregates()[index].kind.clone();
-            for (row, number) in placed {
-                let (input, place) = fed.aggregate(index, *row);
-                self.panes.fold_mut(*number, index).add(&kind, input, place);
+            for (pane, rows) in placed.runs() {
+                let fold = self.panes.fold_mut(pane, index);
+                for row in rows {
+                    let (input, place) = fed.aggregate(index, *row);
+                    fold.add(&kind, input, place);
+                }
             }
         }
     }
 
-    fn note(&mut self, fed: &Fed<'_>, placed: &[(FedRow, u32)]) {
-        let partitions = self.partitions.of(fed.records());
-        for (row, number) in placed {
-            let pane = self.panes.get_mut(*number);
-            pane.rows += 1;
-            pane.caused_at = pane.caused_at.max(fed.caused_at(*row));
-            pane.ends.add(fed.time(*row), || fed.record(*row, &partitions));
+    fn note(&mut self, fed: &Fed<'_>, placed: &Placed, records: &mut RecordTable) {
+        records.turn_to(fed.records());
+        for (number, rows) in placed.runs() {
+            let pane = self.panes.get_mut(number);
+            pane.rows += rows.len() as u64;
+            for row in rows {
+                pane.caused_at = pane.caused_at.max(fed.caused_at(*row));
+                let record = records.of_row(fed.row(*row));
+                pane.ends.add(fed.time(*row), record, records);
+            }
             if self.fires_early && !pane.touched {
                 pane.touched = true;
-                self.touched.push(*number);
+                self.touched.push(number);
             }
         }
     }
@@ -241,7 +264,7 @@ impl Windows {
     }
 
     /// The findings of one member among these groups, each with its group's place.
-    fn findings(&self, member: &Member, groups: &Groups, keys: &KeyTable) -> Vec<(usize, Finding)> {
+    fn findings(&self, member: &Member, groups: &Groups, common: &Common<'_>) -> Vec<(usize, Finding)> {
         let live = self.promising(member, groups);
         if live.is_empty() {
             return Vec::new();
@@ -254,7 +277,7 @@ impl Windows {
         let live: Vec<usize> = promising.iter().map(|row| live[*row as usize]).collect();
         let starts = TimestampMicrosecondArray::from_iter_values(live.iter().map(|group| groups.groups[*group].start));
         let mut columns: Vec<ArrayRef> = vec![Arc::new(starts)];
-        columns.extend(self.key_arrays(live.iter().map(|group| keys.bytes(groups.groups[*group].key))));
+        columns.extend(self.key_arrays(live.iter().map(|group| common.keys.bytes(groups.groups[*group].key))));
         let batch = member.post.batch(columns, &totals, &promising);
         let passing = member.post.passing(&batch);
         let indices = UInt32Array::from(passing.clone());
@@ -262,16 +285,23 @@ impl Windows {
         let rows = member.post.found(&batch);
         let finding = |(index, (row, keys)): (&u32, _)| {
             let group = live[*index as usize];
-            (group, self.finding(member, groups, group, row, keys))
+            (group, self.finding(member, groups, group, (row, keys), common.records))
         };
         passing.iter().zip(rows).map(finding).collect()
     }
 
-    fn finding(&self, member: &Member, groups: &Groups, group: usize, row: NamedValues, keys: NamedValues) -> Finding {
+    fn finding(
+        &self,
+        member: &Member,
+        groups: &Groups,
+        group: usize,
+        found: (NamedValues, NamedValues),
+        records: &RecordTable,
+    ) -> Finding {
         let numbers = groups.panes(group);
         let panes: Vec<&Pane> = numbers.iter().map(|pane| self.panes.get(*pane)).collect();
         let complete = self.statistics.evicted == 0 && !self.distinct().any(|i| self.merged(i, numbers).saturated());
-        let finding = member.finding(groups.groups[group].start, self.size, &panes, &self.partitions, row, keys);
+        let finding = member.finding(groups.groups[group].start, self.size, &panes, records, found);
         Finding { complete, ..finding }
     }
 
@@ -322,13 +352,13 @@ impl Windows {
 }
 
 impl StatefulOperator for Windows {
-    fn feed(&mut self, fed: &Fed<'_>, keys: &mut KeyTable) {
-        let placed = self.place(fed, keys);
+    fn feed(&mut self, fed: &Fed<'_>, common: &mut Common<'_>) {
+        let placed = self.place(fed, common.keys);
         self.fold(fed, &placed);
-        self.note(fed, &placed);
+        self.note(fed, &placed, common.records);
         self.statistics.rows += fed.count() as u64;
         if self.panes.count() > KEYS {
-            self.evict(keys);
+            self.evict(common.keys);
         }
     }
 
@@ -336,7 +366,7 @@ impl StatefulOperator for Windows {
         self.members.iter_mut().for_each(|member| member.begin(earliest));
     }
 
-    fn fire_early(&mut self, now: i64, keys: &mut KeyTable, found: &mut Vec<Finding>) {
+    fn fire_early(&mut self, now: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
         let mut windows = BTreeSet::new();
         for number in std::mem::take(&mut self.touched) {
             let pane = self.panes.get_mut(number);
@@ -351,26 +381,30 @@ impl StatefulOperator for Windows {
             if !self.members[index].fires_early {
                 continue;
             }
-            for (group, finding) in self.findings(&self.members[index], &groups, keys) {
+            for (group, finding) in self.findings(&self.members[index], &groups, common) {
                 self.members[index].firing.holds(finding, now, found);
                 groups.panes(group).iter().for_each(|pane| self.panes.get_mut(*pane).fired = true);
             }
         }
     }
 
-    fn advance(&mut self, watermark: i64, keys: &mut KeyTable, found: &mut Vec<Finding>) {
+    fn advance(&mut self, watermark: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
         self.watermark = self.watermark.max(watermark);
         while let Some(start) = self.open.first().copied().filter(|s| s.saturating_add(self.size) <= watermark) {
             self.open.pop_first();
             let groups = self.groups(start);
             for index in 0..self.members.len() {
-                for (_, finding) in self.findings(&self.members[index], &groups, keys) {
+                for (_, finding) in self.findings(&self.members[index], &groups, common) {
                     self.members[index].firing.becomes_final(finding, found);
                 }
             }
             // Windows without a pane may lie between: the next one that is open says what is needed yet.
-            self.forget_before(self.open.first().copied().unwrap_or(start.saturating_add(self.size)), keys);
+            self.forget_before(self.open.first().copied().unwrap_or(start.saturating_add(self.size)), common.keys);
         }
+    }
+
+    fn mark(&self, marks: &mut Marks) {
+        self.panes.iter().for_each(|(_, pane)| pane.ends.mark(marks));
     }
 
     fn statistics(&self) -> OperatorStatistics {

@@ -1,0 +1,133 @@
+//! The records that windows rest on: each kept once for all operators of a stream and shard, under a small number, for as
+//! long as a window points at it.
+//!
+//! Nobody counts who points at a record: that would mean going to its place in memory each time a later one takes its
+//! place. When the table has grown to twice what was of use, the operators mark what is, and the rest is let go.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::records::{EventId, Partitions, Record, Records};
+use watchfire_record::Evidence;
+
+/// A record's number.
+pub type RecordNumber = u32;
+
+/// The number of no record.
+const NO_RECORD: RecordNumber = u32::MAX;
+/// As many records are kept without asking who needs them.
+const FEW: usize = 1 << 16;
+
+/// Records by number.
+#[derive(Debug)]
+pub struct RecordTable {
+    records: Vec<Record>,
+    free: Vec<RecordNumber>,
+    partitions: Partitions,
+    /// The batches at hand, each with the numbers of its records as far as they have one.
+    at_hand: Vec<(Arc<Records>, Vec<RecordNumber>)>,
+    /// Where they are, by their address, which is theirs alone as long as they are at hand.
+    places: HashMap<usize, usize, ahash::RandomState>,
+    /// Which of them is asked for, and its partitions' numbers.
+    current: usize,
+    current_partitions: Vec<u32>,
+    /// How many may be in use before it is asked which are needed.
+    enough: usize,
+}
+
+/// Which records are needed.
+#[derive(Debug)]
+pub struct Marks(Vec<bool>);
+
+impl Marks {
+    /// This one is.
+    pub fn mark(&mut self, number: RecordNumber) {
+        self.0[number as usize] = true;
+    }
+}
+
+impl Default for RecordTable {
+    fn default() -> Self {
+        Self {
+            records: Vec::new(),
+            free: Vec::new(),
+            partitions: Partitions::default(),
+            at_hand: Vec::new(),
+            places: HashMap::default(),
+            current: 0,
+            current_partitions: Vec::new(),
+            enough: FEW,
+        }
+    }
+}
+
+impl RecordTable {
+    /// The batch whose records are asked for next.
+    pub fn turn_to(&mut self, records: &Arc<Records>) {
+        self.current = *self.places.entry(Arc::as_ptr(records).addr()).or_insert_with(|| {
+            self.at_hand.push((Arc::clone(records), vec![NO_RECORD; records.times.len()]));
+            self.at_hand.len() - 1
+        });
+        self.current_partitions = self.partitions.of(records);
+    }
+
+    /// The number of a row's record, which stays its own as long as it is marked whenever that is asked.
+    ///
+    /// # Panics
+    /// If no batch was turned to.
+    #[inline]
+    pub fn of_row(&mut self, row: u32) -> RecordNumber {
+        let known = self.at_hand[self.current].1[row as usize];
+        if known != NO_RECORD { known } else { self.add(row) }
+    }
+
+    fn add(&mut self, row: u32) -> RecordNumber {
+        let (records, numbers) = &mut self.at_hand[self.current];
+        let record = records.get(row, &self.current_partitions);
+        let number = if let Some(number) = self.free.pop() {
+            self.records[number as usize] = record;
+            number
+        } else {
+            self.records.push(record);
+            RecordNumber::try_from(self.records.len() - 1).expect("fewer than 2^32 records fit into memory")
+        };
+        numbers[row as usize] = number;
+        number
+    }
+
+    /// A record.
+    #[must_use]
+    pub fn get(&self, number: RecordNumber) -> &Record {
+        &self.records[number as usize]
+    }
+
+    /// A record as findings show it.
+    #[must_use]
+    pub fn evidence(&self, number: RecordNumber) -> Evidence {
+        self.partitions.evidence(self.get(number))
+    }
+
+    /// The batches at hand are done with. If it is time to ask which records are needed: what to mark them in, for
+    /// [`Self::keep`].
+    #[must_use]
+    pub fn turn_away(&mut self) -> Option<Marks> {
+        self.at_hand.clear();
+        self.places.clear();
+        (self.records.len() - self.free.len() > self.enough).then(|| Marks(vec![false; self.records.len()]))
+    }
+
+    /// Lets go of all records but those that are marked.
+    pub fn keep(&mut self, marks: &Marks) {
+        let needed = marks.0.iter().rposition(|needed| *needed).map_or(0, |last| last + 1);
+        self.records.truncate(needed);
+        self.records.shrink_to(2 * needed);
+        self.free.clear();
+        for (number, record) in (0..).zip(&mut self.records) {
+            if !marks.0[number as usize] {
+                record.event_id = EventId::Uuid([0; 16]);
+                self.free.push(number);
+            }
+        }
+        self.enough = FEW.max(2 * (needed - self.free.len()));
+    }
+}
