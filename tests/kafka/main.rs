@@ -16,5 +16,6 @@ mod members;
 mod mistakes;
 mod outage;
 mod partitions;
+mod reload;
 mod silence;
 mod speed;

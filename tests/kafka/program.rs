@@ -24,17 +24,24 @@ type Heard = Arc<(Mutex<String>, Condvar)>;
 pub struct Program {
     child: Child,
     heard: Heard,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Program {
     /// Runs `watchfire run` with one detector and these settings, each `KEY=VALUE`.
     pub fn start(rule: &str, settings: &[String]) -> Self {
+        Self::start_all(&[("detector-of-test", rule.to_owned())], settings)
+    }
+
+    /// The same with a folder of detectors, by name.
+    pub fn start_all(rules: &[(&str, String)], settings: &[String]) -> Self {
         let folder = tempfile::tempdir().expect("there is a place for temporary files");
-        let rule_file = folder.path().join("detector-of-test.sql");
-        std::fs::write(&rule_file, rule).expect("the folder can be written");
+        std::fs::create_dir(folder.path().join("rules")).expect("the folder can be written");
+        for (name, rule) in rules {
+            std::fs::write(rule_file(&folder, name), rule).expect("the folder can be written");
+        }
         let mut command = Command::new(path());
-        command.arg("run").arg("--rules").arg(&rule_file).current_dir(folder.path());
+        command.arg("run").arg("--rules").arg(folder.path().join("rules")).current_dir(folder.path());
         for setting in settings.iter().map(String::as_str).chain(["admin.listen=127.0.0.1:0"]) {
             command.args(["--set", setting]);
         }
@@ -47,7 +54,17 @@ impl Program {
         let stderr = child.stderr.take().expect("it is piped");
         let listener = Arc::clone(&heard);
         thread::spawn(move || listen(stderr, &listener));
-        Self { child, heard, _folder: folder }
+        Self { child, heard, folder }
+    }
+
+    /// Writes the file of one of its detectors, or takes it away.
+    pub fn write_rule(&self, name: &str, rule: Option<&str>) {
+        let (file, beside) = (rule_file(&self.folder, name), self.folder.path().join("half-written"));
+        match rule {
+            Some(text) => std::fs::write(&beside, text).and_then(|()| std::fs::rename(beside, file)),
+            None => std::fs::remove_file(file),
+        }
+        .expect("the folder can be written");
     }
 
     /// All that was said on standard error.
@@ -89,14 +106,36 @@ impl Program {
         text.lines().filter_map(value).sum::<f64>() as u64
     }
 
+    /// A metric of one detector; `None` if it is not counted.
+    pub fn count_of(&self, metric: &str, detector: &str) -> Option<u64> {
+        let text = self.get("/metrics");
+        let start = format!("{metric}{{detector=\"{detector}\"");
+        let line = text.lines().find(|line| line.starts_with(&start))?;
+        line.rsplit_once(' ').map(|(_, value)| value.parse::<f64>().expect("metrics are numbers") as u64)
+    }
+
     /// The whole answer to one request of the admin listener.
     pub fn get(&self, path: &str) -> String {
+        self.ask("GET", path)
+    }
+
+    /// Asks for something to be done: the status, and the JSON that it is answered with.
+    pub fn post(&self, path: &str) -> (u16, serde_json::Value) {
+        let answer = self.ask("POST", path);
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head and a body");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a head has a status");
+        (status, serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}")))
+    }
+
+    fn ask(&self, method: &str, path: &str) -> String {
         let said = self.said();
         let (_, rest) = said.split_once("http://").expect("it says where it listens");
         let (address, _) = rest.split_once('/').expect("a path follows");
         let mut stream = TcpStream::connect(address).expect("the admin listener listens");
         stream.set_read_timeout(Some(END_WITHIN)).expect("the time is not zero");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("it reads");
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("it reads");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("it answers with text");
         answer
@@ -107,10 +146,15 @@ impl Program {
         self.child.try_wait().expect("the child is ours").is_none()
     }
 
+    /// Sends it a signal, by its name without `SIG`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "the process is ours and runs");
+    }
+
     /// Asks it to end, as a service manager does; it must within [`END_WITHIN`].
     pub fn terminate(&mut self) -> ExitStatus {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "the process is ours and runs");
+        self.signal("TERM");
         let mut ended = None;
         let in_time = waiting::until(END_WITHIN, || {
             ended = self.child.try_wait().expect("the child is ours");
@@ -130,6 +174,10 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn rule_file(folder: &TempDir, name: &str) -> PathBuf {
+    folder.path().join("rules").join(name).with_extension("sql")
 }
 
 fn listen(stderr: ChildStderr, heard: &Heard) {

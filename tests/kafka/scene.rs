@@ -50,6 +50,15 @@ impl<'a> Scene<'a> {
 
     /// A program with this detector that reads and writes the topics; not ready yet.
     pub fn program(&self, rule: &str, settings: &[&str]) -> Program {
+        Program::start(rule, &self.settings(settings))
+    }
+
+    /// The same with a folder of detectors, by name.
+    pub fn program_of(&self, rules: &[(&str, String)], settings: &[&str]) -> Program {
+        Program::start_all(rules, &self.settings(settings))
+    }
+
+    fn settings(&self, settings: &[&str]) -> Vec<String> {
         let name = self.name;
         let mut all = vec![
             format!("kafka.brokers={}", self.broker.plaintext),
@@ -61,7 +70,7 @@ impl<'a> Scene<'a> {
             format!("rejects.topic={name}-rejects"),
         ];
         all.extend(settings.iter().map(ToString::to_string));
-        Program::start(rule, &all)
+        all
     }
 
     /// Hands a record to the producer. [`Self::flush`] waits until the broker has it.

@@ -92,6 +92,7 @@ fn through_the_engine(
         secret: [1, 2, 3, 4],
         clock: Arc::new(SimulatedClock::at(example.now())),
         metrics: Arc::clone(&metrics),
+        changes: None,
         streams,
     };
     pipeline::run(run, &AtomicBool::new(false), &mut |_| {}).unwrap();

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use watchfire_engine::Outlet;
 use watchfire_engine::detect::StreamDetectors;
 use watchfire_engine::finding::RejectSink;
 use watchfire_engine::pipeline;
 use watchfire_engine::source::{FileSource, Source};
-use watchfire_engine::{Metrics, Run, first_times};
+use watchfire_engine::{Metrics, RuleRequests, Run, first_times};
 use watchfire_record::{Clock, Partition};
 
 use crate::failure::Failure;
@@ -71,13 +71,15 @@ pub struct Launch {
     pub clock: Arc<dyn Clock>,
     /// Where everything is counted.
     pub metrics: Arc<Metrics>,
+    /// Asks for other detectors while it runs, once; none if they stay as they are.
+    pub changes: Mutex<Option<RuleRequests>>,
 }
 
 impl Launch {
     /// Nothing counted yet.
     pub fn new(streams: Vec<Arc<StreamDetectors>>, engine: EngineSettings, clock: Arc<dyn Clock>) -> Self {
         let metrics = pipeline::metrics(&streams);
-        Self { streams, fires_early: false, engine, clock, metrics }
+        Self { streams, fires_early: false, engine, clock, metrics, changes: Mutex::default() }
     }
 
     /// How many detectors there are.
@@ -112,6 +114,7 @@ impl Launch {
             secret,
             clock: Arc::clone(&self.clock),
             metrics: Arc::clone(&self.metrics),
+            changes: self.changes.lock().unwrap_or_else(PoisonError::into_inner).take(),
         };
         Ok(watchfire_engine::run(run, shutdown, notice)?)
     }

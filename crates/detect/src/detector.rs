@@ -1,13 +1,14 @@
 //! A detector ready to run, and all detectors of one stream.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use datafusion_expr::Expr;
 use watchfire_record::{ColumnRequest, ColumnSource, DetectorInfo, Stream};
 
+use crate::clauses::Clauses;
 use crate::matcher::is_system;
 use crate::plan::{DetectorPlan, Input, Operator};
+use crate::version::{Version, Versions};
 
 /// One detector, as it reads one of its inputs: what its findings say of it, and its plan.
 #[derive(Debug, Clone)]
@@ -39,7 +40,13 @@ impl Detector {
 
     /// The detector once for each of its inputs.
     pub fn by_input(&self) -> impl Iterator<Item = Self> {
-        (0..self.plan.inputs.len()).map(|input| Self { input, ..self.clone() })
+        (0..self.plan.inputs.len()).map(|input| self.of_input(input))
+    }
+
+    /// The detector as it reads one of its inputs.
+    #[must_use]
+    pub fn of_input(&self, input: usize) -> Self {
+        Self { input, ..self.clone() }
     }
 
     /// What a row that is only counted needs: what its expressions read, and its id.
@@ -90,23 +97,27 @@ fn add(columns: &mut Vec<ColumnRequest>, request: ColumnRequest) {
 }
 
 /// All detectors of one stream, and what the decoder must deliver for them. Shared by all workers and shards.
+///
+/// The set can change while records flow. What stays is known by its numbers, not by its place, which may change.
 #[derive(Debug, Clone)]
 pub struct StreamDetectors {
     /// The stream.
     pub stream: Stream,
     /// Its index in the engine's list.
     pub stream_index: usize,
-    /// The detectors; one that reads the stream twice is there twice.
-    pub detectors: Vec<Detector>,
+    /// The detectors, in the order of their slots; one that reads the stream twice is there twice.
+    pub detectors: Vec<Arc<Detector>>,
+    /// For each of the detectors, its version's number.
+    pub slots: Vec<u32>,
     /// Those with state, by their indices: all of one entry ask for the same aggregates of the same rows, keys and
     /// windows, and differ in what they find in them, so that one operator serves them.
     pub operators: Vec<Vec<usize>>,
-    /// The detectors' names, each once, in their order.
-    pub names: Vec<String>,
-    /// For each of the detectors, the place of its name.
-    pub places: Vec<usize>,
+    /// For each of the operators, its number among all that there have been. The two sides of a sequence have one.
+    pub numbers: Vec<u32>,
+    /// Their different WHEREs.
+    pub clauses: Clauses,
     /// What a row in a sliding range keeps until it is final: all that a found row of any such detector needs.
-    pub kept: Vec<ColumnRequest>,
+    pub kept: Arc<[ColumnRequest]>,
     /// What every batch is decoded to: all that predicates read, and all that detectors with state keep.
     pub decoded: Vec<ColumnRequest>,
     /// The same and the system columns that predicates read, which come from the rows themselves.
@@ -117,58 +128,87 @@ impl StreamDetectors {
     /// These detectors by the streams that they read, in the order of the streams.
     #[must_use]
     pub fn by_stream(detectors: &[Detector], streams: &[Stream]) -> Vec<Arc<Self>> {
-        let mut sorted: Vec<Vec<Detector>> = streams.iter().map(|_| Vec::new()).collect();
-        for part in detectors.iter().flat_map(Detector::by_input) {
-            sorted[part.reads().stream].push(part);
-        }
-        let one = |(index, (stream, detectors)): (usize, (&Stream, Vec<Detector>))| {
-            Arc::new(Self::new(stream.clone(), index, detectors))
-        };
-        streams.iter().zip(sorted).enumerate().map(one).collect()
+        let versions = Versions::first(detectors);
+        let one = |(index, stream): (usize, &Stream)| Arc::new(Self::of(versions.list(), stream.clone(), index, None));
+        streams.iter().enumerate().map(one).collect()
     }
 
     /// The detectors of one stream.
     #[must_use]
     pub fn new(stream: Stream, stream_index: usize, detectors: Vec<Detector>) -> Self {
-        let (mut available, mut kept) = (Vec::new(), Vec::new());
+        Self::of(Versions::first(&detectors).list(), stream, stream_index, None)
+    }
+
+    /// The same stream with those of these versions that read it; the very same if nothing changes for it.
+    #[must_use]
+    pub fn changed(self: &Arc<Self>, versions: &[Version]) -> Arc<Self> {
+        let reads = |version: &&Version| version.parts.iter().any(|part| part.reads().stream == self.stream_index);
+        let mut slots: Vec<u32> = self.slots.clone();
+        slots.dedup();
+        if versions.iter().filter(reads).map(|version| version.slot).eq(slots) {
+            return Arc::clone(self);
+        }
+        Arc::new(Self::of(versions, self.stream.clone(), self.stream_index, Some(&self.clauses)))
+    }
+
+    fn of(versions: &[Version], stream: Stream, stream_index: usize, before: Option<&Clauses>) -> Self {
+        let parts = versions.iter().flat_map(|version| version.parts.iter().map(move |part| (version, part)));
+        let parts: Vec<_> = parts.filter(|(_, part)| part.reads().stream == stream_index).collect();
+        let detectors: Vec<Arc<Detector>> = parts.iter().map(|(_, part)| Arc::clone(part)).collect();
+        let (mut available, mut kept) = (Columns::default(), Columns::default());
         for detector in &detectors {
             if matches!(detector.plan.operator, Operator::OverRange { .. }) {
-                detector.row_columns(&stream).into_iter().for_each(|request| add(&mut kept, request));
+                detector.row_columns(&stream).into_iter().for_each(|request| kept.add(request));
             }
             let state = if detector.stateful() { detector.row_columns(&stream) } else { Vec::new() };
             for request in detector.reads().predicate_columns.iter().cloned().chain(state) {
-                add(&mut available, request);
+                available.add(request);
             }
         }
+        let mut available = available.list;
         available.sort_by_key(is_system);
-        let (mut names, mut places, mut known) = (Vec::new(), Vec::new(), HashMap::new());
-        for name in detectors.iter().map(|detector| &detector.info.name) {
-            places.push(*known.entry(name.as_str()).or_insert_with(|| {
-                names.push(name.clone());
-                names.len() - 1
-            }));
-        }
         let decoded = available.iter().filter(|request| !is_system(request)).cloned().collect();
-        let operators = operators(&detectors);
-        Self { stream, stream_index, names, places, detectors, operators, kept, decoded, available }
+        let (numbers, operators) = operators(&parts).into_iter().unzip();
+        Self {
+            clauses: Clauses::new(&detectors, before),
+            slots: parts.iter().map(|(version, _)| version.slot).collect(),
+            kept: kept.list.into(),
+            stream,
+            stream_index,
+            detectors,
+            operators,
+            numbers,
+            decoded,
+            available,
+        }
     }
 }
 
-fn operators(detectors: &[Detector]) -> Vec<Vec<usize>> {
-    let mut operators: Vec<Vec<usize>> = Vec::new();
+/// The operators' numbers, and the indices of the detectors of each.
+fn operators(parts: &[(&Version, &Arc<Detector>)]) -> Vec<(u32, Vec<usize>)> {
+    let mut operators: Vec<(u32, Vec<usize>)> = Vec::new();
     let mut known = HashMap::new();
-    for (index, detector) in detectors.iter().enumerate().filter(|(_, detector)| detector.stateful()) {
-        let (predicates, DetectorPlan { keys, operator, .. }) = (&detector.reads().predicates, &detector.plan);
-        if !matches!(operator, Operator::Window { .. }) {
-            operators.push(vec![index]);
-            continue;
-        }
-        let keys: Vec<&Expr> = keys.iter().map(|(_, expr)| expr).collect();
-        let place = *known.entry((predicates, keys, operator)).or_insert(operators.len());
+    for (index, (version, part)) in parts.iter().enumerate().filter(|(_, (_, part))| part.stateful()) {
+        let place = *known.entry((version.operator, part.input)).or_insert(operators.len());
         if place == operators.len() {
-            operators.push(Vec::new());
+            operators.push((version.operator, Vec::new()));
         }
-        operators[place].push(index);
+        operators[place].1.push(index);
     }
     operators
+}
+
+/// Columns, each once, in the order in which they were first asked for.
+#[derive(Default)]
+struct Columns {
+    list: Vec<ColumnRequest>,
+    known: HashSet<ColumnRequest>,
+}
+
+impl Columns {
+    fn add(&mut self, request: ColumnRequest) {
+        if self.known.insert(request.clone()) {
+            self.list.push(request);
+        }
+    }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use datafusion_common::Result;
-use datafusion_expr::Expr;
 use watchfire_record::{
     Batch, Column, ColumnRequest, DetectorInfo, Evidence, Finding, Row, State, Value, interner::NULL_ID,
 };
@@ -14,6 +13,7 @@ use watchfire_record::{
 use crate::detector::{Detector, StreamDetectors, identity_names, named};
 use crate::expression::{Expression, record_batch, schema, schema_of};
 use crate::identities::{Identities, SecretHasher};
+use crate::lifetime::Lifetime;
 use crate::matcher::{BatchColumns, Matcher};
 use crate::operators::feed::StreamBatch;
 use crate::operators::feeder::Feeder;
@@ -28,22 +28,11 @@ pub struct Judge {
     detectors: Arc<StreamDetectors>,
     columns: BatchColumns,
     matcher: Matcher,
-    clauses: Clauses,
     matches: BTreeMap<usize, MatchRow>,
     feeder: Feeder,
     shared: SharedInputs,
     identity: Option<Vec<ColumnRequest>>,
     hasher: SecretHasher,
-}
-
-/// The different WHEREs of a stream's detectors.
-pub struct Clauses {
-    /// Each as its conjuncts.
-    pub different: Vec<Vec<Expr>>,
-    /// By detector: the index of its WHERE. Detectors with state share none with those without.
-    pub of_detector: Vec<usize>,
-    /// Indices of those of detectors with state, ascending.
-    pub stateful: Vec<usize>,
 }
 
 /// The rows of a batch that pass each WHERE; for those of detectors with state, accepted rows only.
@@ -72,25 +61,6 @@ struct MatchRow {
     branch: i64,
 }
 
-impl Clauses {
-    fn new(detectors: &[Detector]) -> Self {
-        let (mut different, mut of_detector, mut stateful) = (Vec::new(), Vec::new(), Vec::new());
-        let mut known: HashMap<(bool, &[Expr]), usize> = HashMap::new();
-        for detector in detectors {
-            let predicates = &detector.reads().predicates;
-            let clause = *known.entry((detector.stateful(), predicates)).or_insert(different.len());
-            if clause == different.len() {
-                different.push(predicates.clone());
-                if detector.stateful() {
-                    stateful.push(clause);
-                }
-            }
-            of_detector.push(clause);
-        }
-        Self { different, of_detector, stateful }
-    }
-}
-
 impl Judge {
     /// A judge for the detectors of one stream, whose state is kept in so many `shards`. `hasher` is the same for all
     /// workers.
@@ -98,13 +68,13 @@ impl Judge {
     /// # Errors
     /// If an expression does not fit its stream, which planning rules out.
     pub fn new(detectors: Arc<StreamDetectors>, hasher: SecretHasher, shards: usize) -> Result<Self> {
-        let clauses = Clauses::new(&detectors.detectors);
+        let clauses = &detectors.clauses;
         let mut matches = BTreeMap::new();
         for (index, detector) in detectors.detectors.iter().enumerate().filter(|(_, d)| !d.stateful()) {
             matches.insert(index, MatchRow::new(detector, &detectors)?);
         }
-        let mut shared = SharedInputs::new(detectors.available.clone(), detectors.kept.clone());
-        let feeder = Feeder::new(&detectors, &clauses, shards, &mut shared)?;
+        let mut shared = SharedInputs::new(detectors.available.clone(), Arc::clone(&detectors.kept));
+        let feeder = Feeder::new(&detectors, shards, &mut shared)?;
         shared.finish()?;
         let stream = &detectors.stream;
         let needed = !stream.identity.is_empty() && !clauses.stateful.is_empty();
@@ -112,7 +82,6 @@ impl Judge {
         Ok(Self {
             matcher: Matcher::new(&clauses.different, &detectors.available)?,
             columns: BatchColumns::new(detectors.decoded.clone()),
-            clauses,
             matches,
             feeder,
             shared,
@@ -126,20 +95,31 @@ impl Judge {
     pub fn select(&mut self, batch: &Batch) -> Judgement {
         let mut rows = self.matcher.select(batch, &self.columns);
         if batch.rows.iter().any(|row| !row.accepted()) {
-            for clause in &self.clauses.stateful {
+            for clause in &self.detectors.clauses.stateful {
                 rows[*clause].retain(|row| batch.rows[*row as usize].accepted());
             }
         }
         Judgement { rows }
     }
 
-    /// The findings of match detectors.
-    pub fn matches(&self, batch: &Batch, judgement: &Judgement, fetch: &mut Fetch<'_>) -> Vec<Finding> {
-        let mut found = Vec::new();
+    /// The findings of match detectors, which are live for these times, one entry a detector.
+    pub fn matches(
+        &self,
+        batch: &Batch,
+        judgement: &Judgement,
+        lifetimes: &[Lifetime],
+        fetch: &mut Fetch<'_>,
+    ) -> Vec<Finding> {
+        let (mut found, span) = (Vec::new(), span(batch));
         for (index, row) in &self.matches {
-            let rows = &judgement.rows[self.clauses.of_detector[*index]];
-            if !rows.is_empty() {
-                row.findings(&self.detectors.detectors[*index].info, batch, rows, fetch, &mut found);
+            let rows = &judgement.rows[self.detectors.clauses.of_detector[*index]];
+            let info = &self.detectors.detectors[*index].info;
+            if lifetimes[*index].contains_all(span) {
+                row.findings(info, batch, rows, fetch, &mut found);
+            } else {
+                let mut rows = rows.clone();
+                rows.retain(|row| lifetimes[*index].contains(batch.rows[*row as usize].event_time));
+                row.findings(info, batch, &rows, fetch, &mut found);
             }
         }
         found
@@ -167,13 +147,13 @@ impl Judge {
         let mut of_row = vec![0; rows];
         let mut sets: Vec<Vec<u32>> = vec![Vec::new()];
         let mut grown: HashMap<usize, usize> = HashMap::new();
-        for clause in &self.clauses.stateful {
+        for clause in &self.detectors.clauses.stateful {
             grown.clear();
             for row in &judgement.rows[*clause] {
                 let set = &mut of_row[*row as usize];
                 *set = *grown.entry(*set).or_insert_with(|| {
                     let mut with = sets[*set].clone();
-                    with.push(u32::try_from(*clause).expect("fewer than 2^32 detectors"));
+                    with.push(self.detectors.clauses.number(*clause));
                     sets.push(with);
                     sets.len() - 1
                 });
@@ -222,29 +202,38 @@ impl Judge {
             }
         }
         for (clause, copies) in copies {
-            judgement.rows[clause as usize].retain(|row| copies.binary_search(row).is_err());
+            let clause = self.detectors.clauses.with_number(clause);
+            judgement.rows[clause].retain(|row| copies.binary_search(row).is_err());
         }
     }
 
     /// What goes on to operators with state; `None` if no row does.
     #[must_use]
     pub fn feed(&mut self, batch: &Batch, judgement: &Judgement) -> Option<StreamBatch> {
-        if self.clauses.stateful.iter().all(|clause| judgement.rows[*clause].is_empty()) {
+        if self.detectors.clauses.stateful.iter().all(|clause| judgement.rows[*clause].is_empty()) {
             return None;
         }
         let mut inputs = BatchInputs::new(&mut self.shared, batch, &self.columns, &self.hasher);
         Some(self.feeder.feed(batch, &self.columns, &judgement.rows, &mut inputs))
     }
 
-    /// How many rows each detector wants, in the order of the names of the stream's detectors.
+    /// How many rows each detector, which are live for these times, wants.
     #[must_use]
-    pub fn matched(&self, judgement: &Judgement) -> Vec<u64> {
-        let mut matched = vec![0; self.detectors.names.len()];
-        for (place, clause) in self.detectors.places.iter().zip(&self.clauses.of_detector) {
-            matched[*place] += judgement.rows[*clause].len() as u64;
-        }
-        matched
+    pub fn matched(&self, batch: &Batch, judgement: &Judgement, lifetimes: &[Lifetime]) -> Vec<u64> {
+        let span = span(batch);
+        let one = |(clause, lifetime): (&usize, &Lifetime)| {
+            let rows = &judgement.rows[*clause];
+            let within = |row: &&u32| lifetime.contains(batch.rows[**row as usize].event_time);
+            if lifetime.contains_all(span) { rows.len() as u64 } else { rows.iter().filter(within).count() as u64 }
+        };
+        self.detectors.clauses.of_detector.iter().zip(lifetimes).map(one).collect()
     }
+}
+
+/// The first and the last event time of a batch.
+fn span(batch: &Batch) -> (i64, i64) {
+    let times = || batch.rows.iter().map(|row| row.event_time);
+    (times().min().unwrap_or(i64::MIN), times().max().unwrap_or(i64::MIN))
 }
 
 impl MatchRow {
@@ -274,6 +263,9 @@ impl MatchRow {
         fetch: &mut Fetch<'_>,
         found: &mut Vec<Finding>,
     ) {
+        if rows.is_empty() {
+            return;
+        }
         let arrays = fetch(batch, rows, &self.columns);
         let table = record_batch(&schema(schema_of(&self.columns)), arrays.clone(), rows.len());
         let outputs: Vec<ArrayRef> = self.outputs.iter().map(|(_, expression)| expression.evaluate(&table)).collect();

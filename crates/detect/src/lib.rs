@@ -3,12 +3,15 @@
 //! Knows nothing of where records come from, how they are decoded, or where findings go. Read [`Detector`] first, then
 //! [`Judge`] (what a worker does with a batch) and [`Shard`] (what keeps state).
 
+pub mod clauses;
 pub mod compile;
 pub mod detector;
 pub mod expression;
+pub mod fresh;
 pub mod identities;
 pub mod judge;
 pub mod language;
+pub mod lifetime;
 pub mod matcher;
 pub mod operators;
 #[cfg(feature = "oracle")]
@@ -16,8 +19,11 @@ pub mod oracle;
 pub mod plan;
 pub mod shard;
 pub mod value;
+pub mod version;
 
 pub use detector::{Detector, StreamDetectors};
 pub use identities::Identities;
 pub use judge::{Judge, Judgement};
+pub use lifetime::Lifetime;
 pub use shard::{Shard, Step, StreamTime};
+pub use version::{Version, Versions};

@@ -3,18 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion_common::Result;
 use datafusion_expr::Expr;
 use watchfire_record::Finding;
 
 use crate::detector::StreamDetectors;
+use crate::fresh::{Fresh, sides};
+use crate::lifetime::Lifetime;
 use crate::operators::feed::{Fed, StreamBatch};
-use crate::operators::first_seen::is_alone;
 use crate::operators::key_table::KeyTable;
-use crate::operators::post;
 use crate::operators::record_table::RecordTable;
-use crate::operators::{Common, FirstSeen, OperatorStatistics, OverRange, Sequences, StatefulOperator, Windows};
-use crate::plan::Operator;
+use crate::operators::{Common, Newcomer, OperatorStatistics, Sequences, StatefulOperator};
 
 /// Which shard of `shards` keeps the key of this hash: the same in every worker.
 #[must_use]
@@ -55,29 +53,38 @@ pub struct Shard {
 }
 
 /// What is kept for one stream.
+#[derive(Default)]
 struct StreamState {
     /// In the order of the stream's operators; sides of sequences are kept elsewhere.
     operators: Vec<Option<Kept>>,
-    /// Keys that operators have in common.
-    keys: Vec<KeyTable>,
+    /// Kinds of keys that operators have in common; `None` in the place of one that nobody has any more.
+    keys: Vec<Option<KeyKind>>,
     /// Records that operators have in common.
     records: RecordTable,
-    /// By detector, its operator; `None` for match.
-    of_detector: Vec<Option<usize>>,
-    /// For each of the detectors, the place of its name.
-    places: Vec<usize>,
 }
 
 struct Kept {
+    /// Its number among all that there have been.
+    number: u32,
     operator: Box<dyn StatefulOperator>,
     /// Which of the stream's kinds of keys it has.
     keys: usize,
+    /// It is fed with no rows of other times.
+    fed: Lifetime,
+}
+
+/// Keys by the same expressions.
+struct KeyKind {
+    exprs: Vec<Expr>,
+    table: KeyTable,
 }
 
 /// A sequence, which may read two streams.
 struct SequenceState {
+    number: u32,
     sequence: Sequences,
     sides: Vec<Side>,
+    fed: Lifetime,
 }
 
 /// Where a side of a sequence comes from.
@@ -88,15 +95,74 @@ struct Side {
     side: usize,
 }
 
+/// What has gone from a shard: to be dropped where it keeps nobody waiting.
+pub struct Gone {
+    _operators: Vec<Box<dyn StatefulOperator>>,
+    _sequences: Vec<SequenceState>,
+    _keys: Vec<KeyKind>,
+}
+
 impl Shard {
-    /// The shard of this index, for these detectors, one entry a stream of the engine's list. With `fires_early`,
-    /// findings are told before they are final.
-    ///
-    /// # Errors
-    /// If an expression does not fit its stream, which planning rules out.
-    pub fn new(index: usize, streams: &[Arc<StreamDetectors>], fires_early: bool) -> Result<Self> {
-        let states = streams.iter().map(|stream| StreamState::new(stream, fires_early)).collect::<Result<_>>()?;
-        Ok(Self { index, fires_early, streams: states, sequences: sequences(streams)? })
+    /// The shard of this index for so many streams, which has no detectors yet. With `fires_early`, findings are told
+    /// before they are final.
+    #[must_use]
+    pub fn new(index: usize, streams: usize, fires_early: bool) -> Self {
+        let streams = (0..streams).map(|_| StreamState::default()).collect();
+        Self { index, fires_early, streams, sequences: Vec::new() }
+    }
+
+    /// From now on these detectors are live: operators that were there stay as they are, `fresh` has what comes, and
+    /// others go.
+    pub fn change(&mut self, streams: &[Arc<StreamDetectors>], fresh: Fresh) -> Gone {
+        let Fresh { operators, sequences, joining } = fresh;
+        let mut gone = Gone { _operators: Vec::new(), _sequences: Vec::new(), _keys: Vec::new() };
+        let mut operators: HashMap<u32, Box<dyn StatefulOperator>> = operators.into_iter().collect();
+        for (state, detectors) in self.streams.iter_mut().zip(streams) {
+            state.change(detectors, &mut operators, &mut gone);
+        }
+        self.change_sequences(streams, sequences, &mut gone);
+        for (number, newcomer) in joining {
+            let kept = self.streams.iter_mut().flat_map(|stream| stream.operators.iter_mut().flatten());
+            match newcomer {
+                Newcomer::Sequence(pairs) => {
+                    let mut known = self.sequences.iter_mut();
+                    known.find(|state| state.number == number).expect("it is there").sequence.join(*pairs);
+                }
+                other => kept.into_iter().find(|kept| kept.number == number).expect("it is there").operator.join(other),
+            }
+        }
+        gone
+    }
+
+    fn change_sequences(&mut self, streams: &[Arc<StreamDetectors>], fresh: Vec<(u32, Sequences)>, gone: &mut Gone) {
+        let new = |(number, sequence)| SequenceState { number, sequence, sides: Vec::new(), fed: Lifetime::ALWAYS };
+        self.sequences.extend(fresh.into_iter().map(new));
+        self.sequences.iter_mut().for_each(|state| state.sides.clear());
+        for (stream, operator, number, side) in sides(streams) {
+            let known = self.sequences.iter_mut().find(|state| state.number == number);
+            known.expect("it was there or is fresh").sides.push(Side { stream, operator, side });
+        }
+        let (live, over) = std::mem::take(&mut self.sequences).into_iter().partition(|state| !state.sides.is_empty());
+        self.sequences = live;
+        gone._sequences = over;
+    }
+
+    /// When the versions of the detectors are live: one entry a stream, of one for each of its detectors.
+    pub fn live(&mut self, streams: &[Arc<StreamDetectors>], lifetimes: &[Vec<Lifetime>]) {
+        for ((state, detectors), lifetimes) in self.streams.iter_mut().zip(streams).zip(lifetimes) {
+            for (kept, members) in state.operators.iter_mut().zip(&detectors.operators) {
+                if let Some(kept) = kept {
+                    kept.fed = fed(detectors, members, lifetimes);
+                    kept.operator.live(&of_members(detectors, members, lifetimes));
+                }
+            }
+        }
+        for state in &mut self.sequences {
+            let Side { stream, operator, .. } = state.sides[0];
+            let (detectors, members) = (&streams[stream], &streams[stream].operators[operator]);
+            state.fed = fed(detectors, members, &lifetimes[stream]);
+            state.sequence.live(&of_members(detectors, members, &lifetimes[stream]));
+        }
     }
 
     /// Takes steps in the order of intake; the findings of each. Operators are independent of one another, so that each
@@ -112,56 +178,44 @@ impl Shard {
         found
     }
 
-    /// What the operators of a stream count of themselves, in the order of the names of its detectors. Those that share
-    /// an operator say the same; a sequence tells all with its first side.
+    /// What the operators of a stream count of themselves, in their order; a sequence tells all with its first side.
     #[must_use]
-    pub fn statistics(&self, stream: usize) -> Vec<OperatorStatistics> {
-        let StreamState { operators, of_detector, places, .. } = &self.streams[stream];
-        let names = places.iter().max().map_or(0, |last| last + 1);
-        let mut statistics = vec![OperatorStatistics::default(); names];
-        for (operator, place) in of_detector.iter().zip(places) {
-            let Some(index) = *operator else { continue };
-            statistics[*place] += match &operators[index] {
-                Some(kept) => kept.operator.statistics(),
-                None => self.sequence_statistics(stream, index),
-            };
-        }
-        statistics
+    pub fn statistics(&self, stream: usize) -> Vec<Option<OperatorStatistics>> {
+        let operators = self.streams[stream].operators.iter().enumerate();
+        let of = |(index, kept): (usize, &Option<Kept>)| match kept {
+            Some(kept) => Some(kept.operator.statistics()),
+            None => self.sequence_statistics(stream, index),
+        };
+        operators.map(of).collect()
     }
 
-    fn sequence_statistics(&self, stream: usize, operator: usize) -> OperatorStatistics {
+    fn sequence_statistics(&self, stream: usize, operator: usize) -> Option<OperatorStatistics> {
         let tells = |side: &Side| side.stream == stream && side.operator == operator && side.side == 0;
         let told = self.sequences.iter().find(|sequence| sequence.sides.iter().any(tells));
-        told.map(|state| state.sequence.statistics()).unwrap_or_default()
+        told.map(|state| state.sequence.statistics())
     }
 }
 
-fn sequences(streams: &[Arc<StreamDetectors>]) -> Result<Vec<SequenceState>> {
-    let mut sequences = Vec::new();
-    let mut numbers: HashMap<&str, usize> = HashMap::new();
-    for (stream, detectors) in streams.iter().enumerate() {
-        for (operator, members) in detectors.operators.iter().enumerate() {
-            let detector = &detectors.detectors[members[0]];
-            if !matches!(detector.plan.operator, Operator::Sequence(_)) {
-                continue;
-            }
-            let number = *numbers.entry(detector.info.name.as_str()).or_insert(sequences.len());
-            if number == sequences.len() {
-                let [a, b] = [0, 1].map(|side| &streams[detector.plan.inputs[side].stream].stream);
-                sequences.push(SequenceState { sequence: Sequences::new(detector, [a, b])?, sides: Vec::new() });
-            }
-            sequences[number].sides.push(Side { stream, operator, side: detector.input });
-        }
-    }
-    Ok(sequences)
+/// What of an operator's rows its versions want: from when the first has all records, to when what began in the time of
+/// the last is over.
+fn fed(detectors: &StreamDetectors, members: &[usize], lifetimes: &[Lifetime]) -> Lifetime {
+    let since = members.iter().map(|member| lifetimes[*member].since).min().unwrap_or(i64::MIN);
+    let over = |member: &usize| lifetimes[*member].to.saturating_add(detectors.detectors[*member].tail());
+    let to = members.iter().map(over).max().unwrap_or(i64::MAX);
+    Lifetime { from: since, to, since }
+}
+
+fn of_members(detectors: &StreamDetectors, members: &[usize], lifetimes: &[Lifetime]) -> Vec<(u32, Lifetime)> {
+    members.iter().map(|member| (detectors.slots[*member], lifetimes[*member])).collect()
 }
 
 impl SequenceState {
     fn take(&mut self, shard: usize, steps: &[Step<'_>], found: &mut [Vec<Finding>]) {
+        let mut within = Vec::new();
         for (step, found) in steps.iter().zip(found) {
             for Side { stream, operator, side } in &self.sides {
                 if let Some(fed) = step.fed(*stream, *operator, shard) {
-                    self.sequence.feed(*side, &fed);
+                    self.sequence.feed(*side, &fed.within(self.fed, &mut within));
                 }
             }
             for Side { stream, side, .. } in &self.sides {
@@ -172,31 +226,63 @@ impl SequenceState {
 }
 
 impl StreamState {
-    fn new(stream: &StreamDetectors, fires_early: bool) -> Result<Self> {
-        let mut kinds: Vec<Vec<&Expr>> = Vec::new();
-        let mut of_detector = vec![None; stream.detectors.len()];
-        let mut operators = Vec::new();
-        for (index, members) in stream.operators.iter().enumerate() {
-            members.iter().for_each(|detector| of_detector[*detector] = Some(index));
-            let exprs: Vec<&Expr> = stream.detectors[members[0]].reads().keys.iter().map(|(_, expr)| expr).collect();
-            let keys = kinds.iter().position(|known| *known == exprs).unwrap_or_else(|| {
-                kinds.push(exprs);
-                kinds.len() - 1
+    fn change(
+        &mut self,
+        detectors: &StreamDetectors,
+        fresh: &mut HashMap<u32, Box<dyn StatefulOperator>>,
+        gone: &mut Gone,
+    ) {
+        let mut before: HashMap<u32, Kept> = HashMap::new();
+        before.extend(self.operators.drain(..).flatten().map(|kept| (kept.number, kept)));
+        for (members, number) in detectors.operators.iter().zip(&detectors.numbers) {
+            let keys = &detectors.detectors[members[0]].reads().keys;
+            let kept = before.remove(number).or_else(|| {
+                let (number, operator) = (*number, fresh.remove(number)?);
+                let keys = self.kind(keys.iter().map(|(_, expr)| expr));
+                Some(Kept { number, operator, keys, fed: Lifetime::ALWAYS })
             });
-            operators.push(operator(members, stream, fires_early)?.map(|operator| Kept { operator, keys }));
+            self.operators.push(kept);
         }
-        let keys = kinds.iter().map(|_| KeyTable::default()).collect();
-        Ok(Self { operators, keys, records: RecordTable::default(), of_detector, places: stream.places.clone() })
+        for (_, mut kept) in before {
+            if let Some(kind) = &mut self.keys[kept.keys] {
+                kept.operator.leave(&mut kind.table);
+            }
+            gone._operators.push(kept.operator);
+        }
+        for (place, kind) in self.keys.iter_mut().enumerate() {
+            if !self.operators.iter().flatten().any(|kept| kept.keys == place) {
+                gone._keys.extend(kind.take());
+            }
+        }
+    }
+
+    /// The place of the kind of keys by these expressions.
+    fn kind<'a>(&mut self, exprs: impl Iterator<Item = &'a Expr>) -> usize {
+        let exprs: Vec<Expr> = exprs.cloned().collect();
+        let known = self.keys.iter().position(|kind| kind.as_ref().is_some_and(|kind| kind.exprs == exprs));
+        known.unwrap_or_else(|| {
+            let kind = Some(KeyKind { exprs, table: KeyTable::default() });
+            if let Some(free) = self.keys.iter().position(Option::is_none) {
+                self.keys[free] = kind;
+                free
+            } else {
+                self.keys.push(kind);
+                self.keys.len() - 1
+            }
+        })
     }
 
     fn take(&mut self, stream: usize, shard: usize, early: bool, steps: &[Step<'_>], found: &mut [Vec<Finding>]) {
+        let mut within = Vec::new();
         for (index, kept) in self.operators.iter_mut().enumerate() {
-            let Some(Kept { operator, keys }) = kept else { continue };
-            let mut common = Common { keys: &mut self.keys[*keys], records: &mut self.records };
+            let Some(Kept { operator, keys, fed: lifetime, .. }) = kept else { continue };
+            let Some(KeyKind { table, .. }) = &mut self.keys[*keys] else { continue };
+            let mut common = Common { keys: table, records: &mut self.records };
             for (step, found) in steps.iter().zip(&mut *found) {
                 let StreamTime { watermark, earliest } = step.times[stream];
                 operator.begin(earliest);
                 if let Some(fed) = step.fed(stream, index, shard) {
+                    let fed = fed.within(*lifetime, &mut within);
                     if let Some(groups) = fed.groups() {
                         common.keys.turn_to(groups);
                     }
@@ -208,7 +294,7 @@ impl StreamState {
                 operator.advance(watermark, &mut common, found);
             }
         }
-        self.keys.iter_mut().for_each(KeyTable::turn_away);
+        self.keys.iter_mut().flatten().for_each(|kind| kind.table.turn_away());
         if let Some(mut marks) = self.records.turn_away() {
             let operators = self.operators.iter().flatten();
             operators.for_each(|kept| kept.operator.mark(&mut marks));
@@ -225,18 +311,4 @@ impl<'a> Step<'a> {
         let fed = Fed::new(batch, &batch.feeds[place], shard);
         (fed.count() > 0).then_some(fed)
     }
-}
-
-/// The operator of these detectors; `None` for a side of a sequence.
-fn operator(members: &[usize], stream: &StreamDetectors, early: bool) -> Result<Option<Box<dyn StatefulOperator>>> {
-    let detector = &stream.detectors[members[0]];
-    Ok(Some(match &detector.plan.operator {
-        Operator::Match => unreachable!("match keeps no state"),
-        Operator::Sequence(_) => return Ok(None),
-        Operator::OverRange { aggregates } if is_alone(aggregates, post::early(&detector.plan.having, aggregates)) => {
-            Box::new(FirstSeen::new(detector, &stream.kept, early)?)
-        }
-        Operator::OverRange { .. } => Box::new(OverRange::new(detector, stream, early)?),
-        Operator::Window { .. } => Box::new(Windows::new(members, stream, early)?),
-    }))
 }

@@ -1,15 +1,36 @@
-//! The admin listener: `/metrics`, `/health`, `/ready`. On loopback unless told otherwise.
+//! The admin listener: `/metrics`, `/health`, `/ready`, and `POST /rules/reload`. On loopback unless told otherwise.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use axum::Router;
-use axum::http::{StatusCode, header};
-use axum::routing::get;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
 
 use crate::error::EngineError;
 use crate::metrics::Metrics;
+
+/// What a request to do something is answered with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// JSON.
+    pub body: String,
+}
+
+impl Answer {
+    /// With this JSON.
+    #[must_use]
+    pub fn new(status: u16, body: &serde_json::Value) -> Self {
+        Self { status, body: format!("{body}\n") }
+    }
+}
+
+/// Reads the rules again, and waits until they are live.
+pub type Reload = Arc<dyn Fn() -> Answer + Send + Sync>;
 
 /// Serves until the process ends.
 pub struct Admin {
@@ -17,11 +38,17 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Listens on `address` (`host:port`; port 0 takes any). `ready` says whether the run has its partitions.
+    /// Listens on `address` (`host:port`; port 0 takes any). `ready` says whether the run has its partitions; `reload`
+    /// changes its rules, if they can change.
     ///
     /// # Errors
     /// If the address cannot be listened on.
-    pub fn start(address: &str, metrics: Arc<Metrics>, ready: Arc<AtomicBool>) -> Result<Self, EngineError> {
+    pub fn start(
+        address: &str,
+        metrics: Arc<Metrics>,
+        ready: Arc<AtomicBool>,
+        reload: Option<Reload>,
+    ) -> Result<Self, EngineError> {
         let error = |reason: String| EngineError::Admin { address: address.to_owned(), reason };
         let listener = TcpListener::bind(address).map_err(|e| error(e.to_string()))?;
         listener.set_nonblocking(true).map_err(|e| error(e.to_string()))?;
@@ -31,7 +58,7 @@ impl Admin {
         let serve = move || {
             runtime.block_on(async move {
                 let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-                if let Err(error) = axum::serve(listener, router(metrics, ready)).await {
+                if let Err(error) = axum::serve(listener, router(metrics, ready, reload)).await {
                     tracing::error!(%error, "the admin listener ended");
                 }
             });
@@ -47,7 +74,7 @@ impl Admin {
     }
 }
 
-fn router(metrics: Arc<Metrics>, ready: Arc<AtomicBool>) -> Router {
+fn router(metrics: Arc<Metrics>, ready: Arc<AtomicBool>, reload: Option<Reload>) -> Router {
     let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Router::new()
         .route("/metrics", get(move || async move { (text, metrics.prometheus()) }))
@@ -62,4 +89,20 @@ fn router(metrics: Arc<Metrics>, ready: Arc<AtomicBool>) -> Router {
                 }
             }),
         )
+        .route("/rules/reload", post(move |headers: HeaderMap| answer(reload, headers)))
+}
+
+/// Does not keep other requests waiting while the rules are read.
+async fn answer(reload: Option<Reload>, headers: HeaderMap) -> impl IntoResponse {
+    let refused = |status, error: &str| Answer::new(status, &serde_json::json!({ "error": error }));
+    let answer = match reload {
+        // A page in somebody's browser can reach a listener on loopback; it cannot leave this header out.
+        Some(_) if headers.contains_key(header::ORIGIN) => refused(403, "a web page may not change the rules"),
+        Some(reload) => tokio::task::spawn_blocking(move || reload())
+            .await
+            .unwrap_or_else(|_| refused(500, "reading the rules ended unexpectedly; see the log")),
+        None => refused(409, "this run reads files to their end: its rules stay as they are"),
+    };
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CONTENT_TYPE, "application/json")], answer.body)
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use watchfire_detect::operators::OperatorStatistics;
 use watchfire_finding::{RejectSink, Sink, SinkError};
 use watchfire_record::{Clock, Finding, FindingId, Partition, Reject, State};
 
@@ -71,14 +70,11 @@ pub struct Delivery {
     waiting: BTreeMap<u64, Collected>,
     sinks: Vec<Outlet>,
     reject_sink: Option<Box<dyn RejectSink>>,
-    /// By stream: the names of its detectors, which a reject has blinded.
-    blinded: Vec<Vec<Arc<str>>>,
     sent: u64,
     rejects_sent: u64,
     unacknowledged: VecDeque<Unacknowledged>,
     told: HashSet<FindingId>,
     told_in_order: VecDeque<FindingId>,
-    statistics: Vec<Option<Vec<Vec<OperatorStatistics>>>>,
     progress: Arc<Mutex<Progress>>,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
@@ -92,8 +88,6 @@ pub struct DeliveryParts {
     pub sinks: Vec<Outlet>,
     /// Where rejects go.
     pub reject_sink: Option<Box<dyn RejectSink>>,
-    /// By stream: the names of its detectors.
-    pub blinded: Vec<Vec<Arc<str>>>,
     /// Where it says what is done.
     pub progress: Arc<Mutex<Progress>>,
     /// Where it is counted.
@@ -106,20 +100,18 @@ impl Delivery {
     /// A delivery that expects job 0 first.
     #[must_use]
     pub fn new(parts: DeliveryParts) -> Self {
-        let DeliveryParts { shards, sinks, reject_sink, blinded, progress, metrics, clock } = parts;
+        let DeliveryParts { shards, sinks, reject_sink, progress, metrics, clock } = parts;
         Self {
             shards,
             next: 0,
             waiting: BTreeMap::new(),
             sinks,
             reject_sink,
-            blinded,
             sent: 0,
             rejects_sent: 0,
             unacknowledged: VecDeque::new(),
             told: HashSet::new(),
             told_in_order: VecDeque::new(),
-            statistics: vec![None; shards],
             progress,
             metrics,
             clock,
@@ -150,28 +142,11 @@ impl Delivery {
                 let collected = self.waiting.entry(worker.sequence).or_default();
                 collected.worker = Some(worker);
             }
-            Outcome::Shard { sequence, found, shard, statistics } => {
+            Outcome::Shard { sequence, found } => {
                 let collected = self.waiting.entry(sequence).or_default();
                 collected.shards += 1;
                 collected.found.extend(found);
-                if let Some(statistics) = statistics {
-                    self.statistics[shard] = Some(statistics);
-                    self.tell_statistics();
-                }
             }
-        }
-    }
-
-    fn tell_statistics(&self) {
-        for stream in 0..self.metrics.streams.len() {
-            let mut sums: Vec<OperatorStatistics> = Vec::new();
-            for shard in self.statistics.iter().flatten() {
-                sums.resize(shard[stream].len(), OperatorStatistics::default());
-                for (sum, one) in sums.iter_mut().zip(&shard[stream]) {
-                    *sum += *one;
-                }
-            }
-            self.metrics.operators(stream, &sums);
         }
     }
 
@@ -185,7 +160,7 @@ impl Delivery {
         found.extend(collected.found);
         found.iter().for_each(|finding| self.metrics.finding(finding));
         self.send_findings(&found, wait)?;
-        self.send_rejects(&worker.rejects, worker.stream, wait)?;
+        self.send_rejects(&worker.rejects, &worker.blinded, wait)?;
         self.unacknowledged.push_back(Unacknowledged {
             findings: self.sent,
             rejects: self.rejects_sent,
@@ -235,14 +210,13 @@ impl Delivery {
     fn send_rejects(
         &mut self,
         rejects: &[Reject],
-        stream: Option<usize>,
+        blinded: &[Arc<str>],
         wait: &mut dyn FnMut() -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
-        let (Some(sink), Some(stream)) = (&mut self.reject_sink, stream) else { return Ok(()) };
+        let Some(sink) = &mut self.reject_sink else { return Ok(()) };
         if rejects.is_empty() {
             return Ok(());
         }
-        let blinded = &self.blinded[stream];
         until_taken(|| sink.send(rejects, blinded), wait)?;
         self.rejects_sent += rejects.len() as u64;
         Ok(())

@@ -28,6 +28,9 @@ pub enum EngineError {
         /// Why.
         reason: String,
     },
+    /// The run ended before its rules were changed.
+    #[error("the run ended before its rules were changed")]
+    Over,
     /// A thread ended by an error of ours.
     #[error("a thread of the engine ended unexpectedly: {0}; this is a defect, please report it with the log")]
     Defect(String),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crossbeam::channel::Sender;
+use crossbeam::channel::{Receiver, Sender};
 use watchfire_record::{Clock, Partition};
 use watchfire_source::{Assignment, Event, Source};
 
@@ -14,6 +14,7 @@ use crate::delivery::Progress;
 use crate::error::EngineError;
 use crate::job::{Job, Work, cost};
 use crate::metrics::Metrics;
+use crate::rules::RuleSet;
 
 /// How long one poll of the source waits.
 const POLL: Duration = Duration::from_millis(20);
@@ -42,6 +43,10 @@ pub struct Intake<'a> {
     pub metrics: &'a Metrics,
     /// Event time of each file's first record.
     pub first_times: &'a HashMap<Arc<Partition>, i64>,
+    /// The detectors that are live at the start.
+    pub rules: Arc<RuleSet>,
+    /// Those that become so, if they can change.
+    pub changes: Option<Receiver<Arc<RuleSet>>>,
     /// Told what a person should know.
     pub notice: &'a mut (dyn FnMut(&str) + Send),
 }
@@ -71,6 +76,7 @@ pub fn run(source: &mut dyn Source, mut intake: Intake<'_>) -> Result<HashSet<Ar
         blind: false,
     };
     while !intake.shutdown.load(Relaxed) && !intake.failed.load(Relaxed) {
+        taking.change(&mut intake);
         taking.pause(!intake.budget.has_room(Duration::ZERO), source, &intake);
         let event = source.poll(POLL)?;
         if taking.event(event, source, &mut intake)? {
@@ -115,6 +121,14 @@ impl Taking {
         Ok(false)
     }
 
+    /// Goes over to other rules, if there are any.
+    fn change(&mut self, intake: &mut Intake<'_>) {
+        if let Some(rules) = intake.changes.as_ref().and_then(|changes| changes.try_recv().ok()) {
+            intake.rules = rules;
+            self.job(Work::Rules, intake);
+        }
+    }
+
     /// Stops taking, or goes on. Time does not pass for silent partitions while nobody looks at them.
     fn pause(&mut self, pause: bool, source: &mut dyn Source, intake: &Intake<'_>) {
         source.set_paused(pause);
@@ -126,7 +140,8 @@ impl Taking {
     }
 
     fn job(&mut self, work: Work, intake: &Intake<'_>) {
-        let job = Job { sequence: self.sequence, now: intake.clock.now(), work };
+        let rules = Arc::clone(&intake.rules);
+        let job = Job { sequence: self.sequence, now: intake.clock.now(), work, rules };
         self.sequence += 1;
         if intake.jobs.send(job).is_err() {
             intake.failed.store(true, Relaxed);

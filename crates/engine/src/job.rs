@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use watchfire_detect::StreamTime;
-use watchfire_detect::operators::{OperatorStatistics, StreamBatch};
+use watchfire_detect::operators::StreamBatch;
 use watchfire_record::{Finding, Partition, RawBatch, Reject};
 use watchfire_source::Assignment;
+
+use crate::rules::RuleSet;
 
 /// One step of intake: a batch, or something that moves time.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub struct Job {
     pub now: i64,
     /// What it is.
     pub work: Work,
+    /// The detectors that are live for it.
+    pub rules: Arc<RuleSet>,
 }
 
 /// What a job is.
@@ -29,6 +33,8 @@ pub enum Work {
     Removed(Vec<Arc<Partition>>),
     /// A partition has given all it has for now.
     CaughtUp(Arc<Partition>),
+    /// From here on the job's rules are live.
+    Rules,
     /// Time passes.
     Tick,
     /// The source is looked at again after a while in which it was not.
@@ -50,6 +56,8 @@ pub struct ShardInput {
     pub batch: Option<Arc<StreamBatch>>,
     /// Each stream's time after the job.
     pub times: Arc<[StreamTime]>,
+    /// The job's detectors.
+    pub rules: Arc<RuleSet>,
 }
 
 /// From workers and shards to delivery.
@@ -63,10 +71,6 @@ pub enum Outcome {
         sequence: u64,
         /// Early and final findings.
         found: Vec<Finding>,
-        /// Which shard.
-        shard: usize,
-        /// What the operators count, by stream and detector; sent now and then.
-        statistics: Option<Vec<Vec<OperatorStatistics>>>,
     },
 }
 
@@ -77,10 +81,10 @@ pub struct WorkerOutcome {
     pub sequence: u64,
     /// Findings of match detectors.
     pub found: Vec<Finding>,
-    /// What could not be processed, with the stream's index.
+    /// What could not be processed.
     pub rejects: Vec<Reject>,
-    /// The stream's index, for batches.
-    pub stream: Option<usize>,
+    /// The names of the detectors that rejects have blinded.
+    pub blinded: Arc<[Arc<str>]>,
     /// For each partition of the batch, the offset after its last payload.
     pub positions: Vec<(Arc<Partition>, i64)>,
     /// Bytes that the job held in memory; they are given back when it is done.

@@ -5,18 +5,22 @@
 
 pub mod admin;
 pub mod budget;
+pub mod change;
 pub mod delivery;
 pub mod error;
 pub mod intake;
 pub mod job;
 pub mod metrics;
 pub mod pipeline;
+pub mod rules;
 pub mod state;
+pub mod terms;
 pub mod turn;
 pub mod watermark;
 pub mod worker;
 
 pub use admin::Admin;
+pub use change::{Change, RuleControl, RuleRequests};
 pub use delivery::Outlet;
 pub use error::EngineError;
 pub use metrics::{Counts, Metrics};

@@ -12,6 +12,8 @@
 //! budget of bytes ([`Budget`]). A batch's bytes are taken from it when it is taken in and given back when its findings
 //! are acknowledged; while it is used up, the source is paused, and only the source's own buffers fill. Workers decode in
 //! parallel, and take turns, in the order of intake, where order matters: stamping with watermarks, and finding copies.
+//!
+//! Beside them a thread changes the detectors, if that is wanted: see [`crate::change`].
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -21,21 +23,23 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use watchfire_decode::Decoder;
 use watchfire_detect::identities::SecretHasher;
-use watchfire_detect::{Identities, StreamDetectors};
+use watchfire_detect::{Identities, StreamDetectors, Versions};
 use watchfire_finding::RejectSink;
 use watchfire_record::{Clock, Partition};
 use watchfire_source::{FileSource, Source};
 
 use crate::budget::Budget;
+use crate::change::{Changer, RuleRequests};
 use crate::delivery::{Delivery, DeliveryParts, Outlet, Progress};
 use crate::error::EngineError;
 use crate::intake::{self, Intake};
 use crate::job::{Job, Outcome, ShardInput};
-use crate::metrics::Metrics;
+use crate::metrics::{LiveVersion, Metrics};
+use crate::rules::{Preparation, RuleSet};
 use crate::state::StateShard;
 use crate::turn::Turn;
 use crate::watermark::StreamClock;
-use crate::worker::{Shared, Worker};
+use crate::worker::{Clocks, Shared, Worker};
 
 /// How long sinks may take for the rest when bounded input is over.
 const DRAIN: Duration = Duration::from_secs(60);
@@ -73,14 +77,20 @@ pub struct Run {
     pub clock: Arc<dyn Clock>,
     /// Where everything is counted; made by [`metrics`].
     pub metrics: Arc<Metrics>,
+    /// Asks for other detectors while it runs; `None` if they stay as they are.
+    pub changes: Option<RuleRequests>,
 }
 
 /// Zeroed counts for these detectors.
 #[must_use]
 pub fn metrics(streams: &[Arc<StreamDetectors>]) -> Arc<Metrics> {
     let definitions: Vec<_> = streams.iter().map(|s| s.stream.clone()).collect();
-    let names: Vec<Vec<String>> = streams.iter().map(|s| s.names.clone()).collect();
-    Arc::new(Metrics::new(&definitions, &names))
+    let metrics = Metrics::new(&definitions);
+    for (stream, detector) in streams.iter().flat_map(|s| s.detectors.iter().map(move |d| (&s.stream, d))) {
+        let version = LiveVersion { version: detector.info.version.clone(), from: None };
+        metrics.detector(&stream.name, &detector.info.name).turn_to(version);
+    }
+    Arc::new(metrics)
 }
 
 /// Looks at the first record of each file and sets the order in which they are read.
@@ -110,10 +120,13 @@ pub fn first_times(
 /// If the source or a sink cannot go on.
 pub fn run(mut run: Run, shutdown: &AtomicBool, notice: &mut (dyn FnMut(&str) + Send)) -> Result<(), EngineError> {
     let budget = Budget::new(run.in_flight_bytes);
-    let failed = AtomicBool::new(false);
+    let (failed, over) = (AtomicBool::new(false), AtomicBool::new(false));
     let progress = Arc::new(Mutex::new(Progress::default()));
     let rooms = Rooms::new(&mut run, Arc::clone(&progress))?;
+    let rules = Arc::clone(&rooms.rules);
     let (taken, delivered) = std::thread::scope(|scope| {
+        let changes = run.changes.take().map(|requests| rooms.start_changes(scope, requests, &over));
+        let _over = Over(&over);
         let (jobs, delivering) = rooms.start(scope, &budget, &failed, shutdown);
         let intake = Intake {
             jobs,
@@ -124,9 +137,12 @@ pub fn run(mut run: Run, shutdown: &AtomicBool, notice: &mut (dyn FnMut(&str) + 
             clock: run.clock.as_ref(),
             metrics: &run.metrics,
             first_times: &run.first_times,
+            rules,
+            changes,
             notice,
         };
         let taken = intake::run(run.source.as_mut(), intake);
+        over.store(true, Relaxed);
         let delivered = delivering.join().unwrap_or_else(|_| Err(EngineError::Defect("delivery".into())));
         (taken, delivered)
     });
@@ -145,6 +161,8 @@ pub fn run(mut run: Run, shutdown: &AtomicBool, notice: &mut (dyn FnMut(&str) + 
 
 /// What the threads behind intake are made of.
 struct Rooms {
+    preparation: Preparation,
+    rules: Arc<RuleSet>,
     shared: Arc<Shared>,
     workers: Vec<Worker>,
     shards: Vec<StateShard>,
@@ -153,25 +171,54 @@ struct Rooms {
 
 impl Rooms {
     fn new(run: &mut Run, progress: Arc<Mutex<Progress>>) -> Result<Self, EngineError> {
-        let stateful = run.streams.iter().flat_map(|s| &s.detectors).any(watchfire_detect::Detector::stateful);
-        let shards = if stateful { run.shards.max(1) } else { 0 };
-        let shared = Arc::new(shared(run, shards));
-        let hasher = SecretHasher::new(run.secret);
-        let worker = |_| Worker::new(&run.streams, &hasher, Arc::clone(&shared));
-        let workers = (0..run.workers.max(1)).map(worker).collect::<Result<Vec<_>, _>>()?;
-        let shard = |index| StateShard::new(index, &run.streams, run.fires_early);
-        let states = (0..shards).map(shard).collect::<Result<Vec<_>, _>>()?;
-        let names = |s: &Arc<StreamDetectors>| s.names.iter().map(|name| name.as_str().into()).collect();
+        let stateful = run.streams.iter().flat_map(|s| &s.detectors).any(|detector| detector.stateful());
+        // A change may bring the first detector that keeps state.
+        let shards = if stateful || run.changes.is_some() { run.shards.max(1) } else { 0 };
+        let preparation = Preparation {
+            workers: run.workers.max(1),
+            shards,
+            several_values: run.several_values,
+            fires_early: run.fires_early,
+            hasher: SecretHasher::new(run.secret),
+            clock: Arc::clone(&run.clock),
+        };
+        let versions = Versions::of_streams(&run.streams);
+        let rules = Arc::new(RuleSet::first(versions, &run.streams, &run.metrics, &preparation)?);
+        let shared = Arc::new(shared(run, &rules, shards));
+        let worker = |index| Worker::new(index, Arc::clone(&rules), Arc::clone(&shared));
+        let workers = (0..preparation.workers).map(worker).collect();
+        let shard = |index| {
+            let (metrics, clock) = (Arc::clone(&run.metrics), Arc::clone(&run.clock));
+            StateShard::new(index, Arc::clone(&rules), run.fires_early, metrics, clock)
+        };
+        let states = (0..shards).map(shard).collect();
         let delivery = Delivery::new(DeliveryParts {
             shards,
-            blinded: run.streams.iter().map(names).collect(),
             sinks: std::mem::take(&mut run.sinks),
             reject_sink: run.reject_sink.take(),
             progress,
             metrics: Arc::clone(&run.metrics),
             clock: Arc::clone(&run.clock),
         });
-        Ok(Self { shared, workers, shards: states, delivery })
+        Ok(Self { preparation, rules, shared, workers, shards: states, delivery })
+    }
+
+    /// Starts the thread that makes rules ready, and gives the end at which intake takes them.
+    fn start_changes<'scope>(
+        &self,
+        scope: &'scope std::thread::Scope<'scope, '_>,
+        requests: RuleRequests,
+        over: &'scope AtomicBool,
+    ) -> Receiver<Arc<RuleSet>> {
+        let (sets, changes) = unbounded();
+        let changer = Changer {
+            current: Arc::clone(&self.rules),
+            preparation: self.preparation.clone(),
+            metrics: Arc::clone(&self.shared.metrics),
+            sets,
+        };
+        scope.spawn(move || changer.run(&requests, over));
+        changes
     }
 
     /// Starts the threads. They end when the queue of jobs, whose sender is returned, does.
@@ -206,13 +253,23 @@ impl Rooms {
     }
 }
 
-fn shared(run: &Run, shards: usize) -> Shared {
+fn shared(run: &Run, rules: &Arc<RuleSet>, shards: usize) -> Shared {
+    let streams = run.streams.iter().map(|s| StreamClock::new(&s.stream)).collect();
     Shared {
-        clocks: Turn::new(run.streams.iter().map(|s| StreamClock::new(&s.stream)).collect()),
+        clocks: Turn::new(Clocks { streams, rules: Arc::clone(rules) }),
         identities: Turn::new(run.streams.iter().map(|_| Identities::default()).collect()),
         shards,
-        several_values: run.several_values,
         metrics: Arc::clone(&run.metrics),
+        clock: Arc::clone(&run.clock),
+    }
+}
+
+/// Says that nothing is taken in any more when it is dropped: the thread that changes rules is waited for.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
     }
 }
 

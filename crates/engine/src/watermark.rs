@@ -32,6 +32,8 @@ pub struct StreamClock {
     watermark: i64,
     /// Least event time of all accepted records; `i64::MAX` before the first.
     earliest: i64,
+    /// Greatest event time of all accepted records; `i64::MIN` before the first.
+    latest: i64,
     /// When all partitions were last found idle, by the engine's clock.
     all_idle_at: Option<i64>,
 }
@@ -47,6 +49,7 @@ impl StreamClock {
             partitions: HashMap::new(),
             watermark: NONE,
             earliest: i64::MAX,
+            latest: i64::MIN,
             all_idle_at: None,
         }
     }
@@ -61,6 +64,14 @@ impl StreamClock {
     #[must_use]
     pub fn earliest(&self) -> i64 {
         self.earliest
+    }
+
+    /// The first event time that lies beyond all that were seen: of accepted records, so that nobody who writes a record
+    /// from the future can move it. `i64::MIN` before the first record.
+    #[must_use]
+    pub fn beyond(&self) -> i64 {
+        let seen = if self.latest == i64::MIN { i64::MIN } else { self.latest.saturating_add(1) };
+        seen.max(self.watermark)
     }
 
     /// A partition is read from now on. `first_time` is the event time of a file's first record.
@@ -122,6 +133,7 @@ impl StreamClock {
             }
             if row.accepted() {
                 self.earliest = self.earliest.min(row.event_time);
+                self.latest = self.latest.max(row.event_time);
             }
             clock.watermark = clock.watermark.max(row.event_time.min(row.timestamp).saturating_sub(self.lateness));
         }
@@ -210,6 +222,7 @@ mod tests {
         clock.stamp(&mut far, NOW);
         assert_eq!(clock.watermark(), NOW - 60 * SECOND);
         assert!(!far.rows[0].accepted() && far.rows[1].accepted());
+        assert_eq!(clock.beyond(), NOW - 30 * SECOND + 1);
     }
 
     #[test]

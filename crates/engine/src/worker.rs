@@ -4,71 +4,101 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use watchfire_decode::Decoder;
-use watchfire_detect::identities::SecretHasher;
 use watchfire_detect::operators::StreamBatch;
 use watchfire_detect::{Identities, Judge, StreamDetectors, StreamTime};
 use watchfire_record::batch::flags;
-use watchfire_record::{Batch, Finding, RawBatch, spare};
+use watchfire_record::{Batch, Clock, Finding, RawBatch, spare};
 
 use crate::error::EngineError;
 use crate::job::{self, Job, ShardInput, Work, WorkerOutcome};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, StreamMetrics};
+use crate::rules::{Preparation, RuleSet, StreamRules};
 use crate::turn::Turn;
 use crate::watermark::StreamClock;
 
 /// What all workers share. Turns are had in the order of intake, so nothing depends on which worker is faster.
 pub struct Shared {
-    /// Each stream's time: a batch's rows are stamped in its turn.
-    pub clocks: Turn<Vec<StreamClock>>,
+    /// Each stream's time, and the detectors: a batch's rows are stamped in its turn.
+    pub clocks: Turn<Clocks>,
     /// Each stream's records that may still be copied.
     pub identities: Turn<Vec<Identities>>,
-    /// How many shards there are; 0 if no detector keeps state.
+    /// How many shards there are; 0 if no detector keeps state, and none can come.
     pub shards: usize,
-    /// Whether the source's payloads may hold several values: files do, Kafka messages do not.
-    pub several_values: bool,
     /// Where it is counted.
     pub metrics: Arc<Metrics>,
+    /// Tells how long going over to other rules takes.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What is known in the turn of a job.
+pub struct Clocks {
+    /// Each stream's time.
+    pub streams: Vec<StreamClock>,
+    /// The detectors that are live.
+    pub rules: Arc<RuleSet>,
 }
 
 /// One worker.
 pub struct Worker {
+    index: usize,
+    rules: Arc<RuleSet>,
     streams: Vec<StreamWorker>,
     shared: Arc<Shared>,
 }
 
-struct StreamWorker {
+/// What a worker has for one stream.
+pub struct StreamWorker {
     decoder: Decoder,
     judge: Judge,
 }
 
-impl Worker {
-    /// A worker for these detectors, one entry a stream of the engine's list.
+impl StreamWorker {
+    /// For these detectors.
     ///
     /// # Errors
     /// If a detector does not fit its stream, which planning rules out.
-    pub fn new(
-        streams: &[Arc<StreamDetectors>],
-        hasher: &SecretHasher,
-        shared: Arc<Shared>,
-    ) -> Result<Self, EngineError> {
-        let stream = |detectors: &Arc<StreamDetectors>| -> Result<StreamWorker, EngineError> {
-            let judge = Judge::new(Arc::clone(detectors), hasher.clone(), shared.shards);
-            let judge = judge.map_err(|error| EngineError::Detector(error.to_string()))?;
-            let decoder = Decoder::new(&detectors.stream, detectors.stream_index, detectors.decoded.clone());
-            Ok(StreamWorker { decoder: decoder.allow_several(shared.several_values), judge })
-        };
-        Ok(Self { streams: streams.iter().map(stream).collect::<Result<_, _>>()?, shared })
+    pub fn new(detectors: &Arc<StreamDetectors>, preparation: &Preparation) -> Result<Self, EngineError> {
+        let judge = Judge::new(Arc::clone(detectors), preparation.hasher.clone(), preparation.shards);
+        let judge = judge.map_err(|error| EngineError::Detector(error.to_string()))?;
+        let decoder = Decoder::new(&detectors.stream, detectors.stream_index, detectors.decoded.clone());
+        Ok(Self { decoder: decoder.allow_several(preparation.several_values), judge })
+    }
+}
+
+impl Worker {
+    /// Worker number `index`, which starts with these rules.
+    #[must_use]
+    pub fn new(index: usize, rules: Arc<RuleSet>, shared: Arc<Shared>) -> Self {
+        let streams = rules.streams.iter().map(|stream| stream.worker(index)).collect();
+        Self { index, rules, streams, shared }
+    }
+
+    /// Goes on with other rules, for the streams whose detectors are others.
+    fn go_over(&mut self, rules: &Arc<RuleSet>) {
+        if Arc::ptr_eq(&self.rules, rules) {
+            return;
+        }
+        let begun = self.shared.clock.now();
+        let before = std::mem::replace(&mut self.rules, Arc::clone(rules));
+        for ((mine, old), new) in self.streams.iter_mut().zip(&before.streams).zip(&rules.streams) {
+            if !Arc::ptr_eq(old, new) {
+                rules.leave(std::mem::replace(mine, new.worker(self.index)));
+            }
+        }
+        rules.leave(before);
+        self.shared.metrics.stood(self.shared.clock.now() - begun);
     }
 
     /// Does a job. The inputs are one a shard, in order.
     pub fn process(&mut self, job: Job) -> (WorkerOutcome, Vec<ShardInput>) {
-        let Job { sequence, now, work } = job;
+        let Job { sequence, now, work, rules } = job;
+        self.go_over(&rules);
         match work {
             Work::Batch(raw) => self.batch(sequence, now, raw),
             other => {
                 let times = self.shared.clocks.take(sequence, |clocks| {
-                    move_time(clocks, other, now);
-                    times(clocks)
+                    move_time(clocks, other, now, &rules);
+                    times(&clocks.streams)
                 });
                 self.shared.identities.take(sequence, |identities| forget(identities, &times));
                 let outcome = WorkerOutcome { sequence, ..WorkerOutcome::default() };
@@ -86,12 +116,14 @@ impl Worker {
         counts.consumed.fetch_add(batch.consumed(), Relaxed);
         counts.bytes.fetch_add(bytes as u64, Relaxed);
         let times = self.shared.clocks.take(sequence, |clocks| {
-            clocks[stream].stamp(&mut batch, now);
-            times(clocks)
+            clocks.streams[stream].stamp(&mut batch, now);
+            times(&clocks.streams)
         });
+        // In the turn it was settled when the job's rules are live.
+        let lifetimes = &self.rules.by_stream()[stream];
         let mut judgement = judge.select(&batch);
-        let found =
-            judge.matches(&batch, &judgement, &mut |batch, rows, columns| decoder.decode_rows(batch, rows, columns));
+        let mut fetch = |batch: &Batch, rows: &[u32], columns: &[_]| decoder.decode_rows(batch, rows, columns);
+        let found = judge.matches(&batch, &judgement, lifetimes, &mut fetch);
         let identified = judge.identities(&batch, &judgement);
         let needed = judge.needs_identities();
         self.shared.identities.take(sequence, |identities| {
@@ -101,8 +133,12 @@ impl Worker {
             forget(identities, &times);
         });
         let fed = judge.feed(&batch, &judgement).map(Arc::new);
-        count(&self.shared.metrics, stream, &batch, &judge.matched(&judgement));
-        (outcome(sequence, stream, cost, batch, found), self.inputs(sequence, now, stream, fed, times))
+        count(counts, &batch);
+        let rules = &self.rules.streams[stream];
+        for (detector, matched) in rules.metrics.iter().zip(judge.matched(&batch, &judgement, lifetimes)) {
+            detector.matched.fetch_add(matched, Relaxed);
+        }
+        (outcome(sequence, rules, cost, batch, found), self.inputs(sequence, now, stream, fed, times))
     }
 
     fn inputs(
@@ -113,7 +149,10 @@ impl Worker {
         batch: Option<Arc<StreamBatch>>,
         times: Arc<[StreamTime]>,
     ) -> Vec<ShardInput> {
-        let input = |_| ShardInput { sequence, now, stream, batch: batch.clone(), times: Arc::clone(&times) };
+        let input = |_| {
+            let (batch, times, rules) = (batch.clone(), Arc::clone(&times), Arc::clone(&self.rules));
+            ShardInput { sequence, now, stream, batch, times, rules }
+        };
         let inputs = (0..self.shared.shards).map(input).collect();
         for (metrics, time) in self.shared.metrics.streams.iter().zip(times.iter()) {
             metrics.watermark.fetch_max(time.watermark, Relaxed);
@@ -122,20 +161,19 @@ impl Worker {
     }
 }
 
-fn outcome(sequence: u64, stream: usize, bytes: usize, batch: Batch, found: Vec<Finding>) -> WorkerOutcome {
+fn outcome(sequence: u64, rules: &StreamRules, bytes: usize, batch: Batch, found: Vec<Finding>) -> WorkerOutcome {
     spare::give(batch.text);
     WorkerOutcome {
         sequence,
         found,
         rejects: batch.rejects,
-        stream: Some(stream),
+        blinded: Arc::clone(&rules.names),
         positions: batch.partitions.into_iter().zip(batch.next_offsets).collect(),
         bytes,
     }
 }
 
-fn count(metrics: &Metrics, stream: usize, batch: &Batch, matched: &[u64]) {
-    let counts = &metrics.streams[stream];
+fn count(counts: &StreamMetrics, batch: &Batch) {
     let flagged = |flag: u16| batch.rows.iter().filter(|row| row.flags & flag != 0).count() as u64;
     counts.processed.fetch_add(batch.rows.len() as u64, Relaxed);
     counts.late.fetch_add(flagged(flags::LATE), Relaxed);
@@ -144,12 +182,10 @@ fn count(metrics: &Metrics, stream: usize, batch: &Batch, matched: &[u64]) {
     for reject in &batch.rejects {
         Metrics::add_reasons(&counts.rejected, &[(reject.reason, 1)]);
     }
-    for (detector, matched) in metrics.detectors[stream].iter().zip(matched) {
-        detector.matched.fetch_add(*matched, Relaxed);
-    }
 }
 
-fn move_time(clocks: &mut [StreamClock], work: Work, now: i64) {
+fn move_time(turn: &mut Clocks, work: Work, now: i64, rules: &Arc<RuleSet>) {
+    let clocks = &mut turn.streams;
     match work {
         Work::Assigned(assigned) => {
             for (assignment, first_time) in assigned {
@@ -162,6 +198,11 @@ fn move_time(clocks: &mut [StreamClock], work: Work, now: i64) {
         Work::CaughtUp(partition) => clocks.iter_mut().for_each(|clock| clock.caught_up(&partition, now)),
         Work::Resumed => clocks.iter_mut().for_each(|clock| clock.resume(now)),
         Work::Tick => clocks.iter_mut().for_each(|clock| clock.tick(now)),
+        Work::Rules => {
+            let beyond: Vec<i64> = clocks.iter().map(StreamClock::beyond).collect();
+            rules.begin(&turn.rules, &beyond);
+            rules.leave(std::mem::replace(&mut turn.rules, Arc::clone(rules)));
+        }
         Work::Finish => clocks.iter_mut().for_each(StreamClock::finish),
         Work::Batch(_) => unreachable!("batches are stamped on their own way"),
     }

@@ -317,6 +317,7 @@ fn stream_through(case: &Case, detector: &Detector, events: Vec<Event>, fires_ea
         secret: [1, 2, 3, 4],
         clock: Arc::new(SimulatedClock::at(NOW)),
         metrics: Arc::clone(&metrics),
+        changes: None,
         streams,
     };
     pipeline::run(run, &AtomicBool::new(false), &mut |_| {}).unwrap();

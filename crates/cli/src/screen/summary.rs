@@ -33,23 +33,24 @@ pub fn of_run(metrics: &Metrics, micros: i64) -> String {
             text += &format!("  of these {}\n", odd.join(", "));
         }
     }
-    let total = metrics.total();
+    let (total, detectors) = (metrics.total(), metrics.detectors());
     let seconds = (micros as f64 / 1e6).max(1e-6);
     text += &format!(
         "{} by {} of {} in {} ({} records a second)\n",
         numbers::of(metrics.delivered.load(Relaxed), "finding", "findings"),
-        metrics.detectors.iter().flatten().filter(|d| d.findings.iter().any(|n| n.load(Relaxed) > 0)).count(),
+        detectors.iter().filter(|d| d.findings.iter().any(|n| n.load(Relaxed) > 0)).count(),
         numbers::of(metrics.detector_count() as u64, "detector", "detectors"),
         numbers::duration(u64::try_from(micros).unwrap_or(0)),
         numbers::count((total.consumed as f64 / seconds) as u64),
     );
-    let dropped: u64 = metrics.detectors.iter().flatten().map(|d| d.dropped.load(Relaxed)).sum();
+    let dropped: u64 = detectors.iter().map(|detector| detector.operator().dropped).sum();
     if dropped > 0 {
         text += &format!(
-            "{dropped} rows or pairs of sequences were left out at a limit: what they would have found is missing\n"
+            "{dropped} rows or pairs of sequences were left out at a limit: what they would have found is missing
+"
         );
     }
-    let evicted: u64 = metrics.detectors.iter().flatten().map(|d| d.evicted.load(Relaxed)).sum();
+    let evicted: u64 = detectors.iter().map(|detector| detector.operator().evicted).sum();
     if evicted > 0 {
         text += &format!(
             "{evicted} keys were forgotten at the limit limits.keys: what they would still have found is not complete\n"

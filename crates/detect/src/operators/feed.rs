@@ -6,12 +6,14 @@
 use std::sync::Arc;
 
 use arrow::row::{RowConverter, Rows};
+use watchfire_record::ColumnRequest;
 
 use super::groups::Groups;
 use super::input::AggregateInput;
 use super::kept::KeptRows;
 use super::records::{Record, Records};
 use super::shared::Shared;
+use crate::lifetime::Lifetime;
 
 /// A batch's rows on their way to operators with state.
 #[derive(Debug)]
@@ -20,6 +22,18 @@ pub struct StreamBatch {
     pub records: Arc<Records>,
     /// One an operator that wants some of the rows, in the order of the stream's operators.
     pub feeds: Vec<Feed>,
+    /// The first and the last event time of all rows, microseconds.
+    pub span: (i64, i64),
+}
+
+impl StreamBatch {
+    /// These rows, and who is fed which.
+    #[must_use]
+    pub fn new(records: Arc<Records>, feeds: Vec<Feed>) -> Self {
+        let (first, last) = (records.times.iter().min(), records.times.iter().max());
+        let span = (first.copied().unwrap_or(i64::MIN), last.copied().unwrap_or(i64::MIN));
+        Self { records, feeds, span }
+    }
 }
 
 /// The rows that one operator is fed.
@@ -54,7 +68,8 @@ pub struct FedRows {
 pub struct Fed<'a> {
     batch: &'a StreamBatch,
     feed: &'a Feed,
-    shard: usize,
+    /// Which of the feed's rows: indices, ascending.
+    mine: &'a [u32],
 }
 
 /// One row of a [`Fed`].
@@ -76,19 +91,30 @@ impl<'a> Fed<'a> {
     /// The share of this shard.
     #[must_use]
     pub fn new(batch: &'a StreamBatch, feed: &'a Feed, shard: usize) -> Self {
-        Self { batch, feed, shard }
+        Self { batch, feed, mine: &feed.rows.by_shard[shard] }
+    }
+
+    /// The same without rows outside of a lifetime; `within` is where they are put if some lie there.
+    #[must_use]
+    pub fn within(self, lifetime: Lifetime, within: &'a mut Vec<u32>) -> Self {
+        if lifetime.contains_all(self.batch.span) {
+            return self;
+        }
+        let rows = self.rows().filter(|row| lifetime.contains(self.time(*row)));
+        *within = rows.map(|row| row.index).collect();
+        Self { mine: within, ..self }
     }
 
     /// How many rows there are.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.feed.rows.by_shard[self.shard].len()
+        self.mine.len()
     }
 
     /// The rows, in the order of intake; for windows group by group, and in this order in each.
     pub fn rows(&self) -> impl Iterator<Item = FedRow> + use<'a> {
         let rows = &self.feed.rows;
-        rows.by_shard[self.shard].iter().map(|index| FedRow { index: *index, row: rows.rows[*index as usize] })
+        self.mine.iter().map(|index| FedRow { index: *index, row: rows.rows[*index as usize] })
     }
 
     /// The groups of keys; `None` for an operator without keys.
@@ -142,10 +168,10 @@ impl<'a> Fed<'a> {
         self.feed.kept.as_ref()
     }
 
-    /// A row's columns as comparable bytes, as far as found rows need them; for ranges only.
+    /// Those of a row's columns that are wanted, as comparable bytes; for ranges only. `converter` has their types.
     #[must_use]
-    pub fn kept_bytes(&self, row: FedRow, converter: &RowConverter) -> Box<[u8]> {
-        let kept = self.kept().map(|kept| kept.values.bytes(row.place(kept), converter));
+    pub fn kept_bytes(&self, row: FedRow, wanted: &[ColumnRequest], converter: &RowConverter) -> Box<[u8]> {
+        let kept = self.kept().map(|kept| kept.values.bytes(row.place(kept), wanted, converter));
         kept.unwrap_or_default()
     }
 

@@ -13,7 +13,6 @@ use super::input::records;
 use super::shared::{BatchInputs, Shared, SharedInputs};
 use super::sides::SideColumns;
 use crate::detector::{Detector, StreamDetectors, named};
-use crate::judge::Clauses;
 use crate::matcher::BatchColumns;
 use crate::plan::Operator;
 use crate::shard::shard_of;
@@ -43,15 +42,10 @@ impl Feeder {
     ///
     /// # Errors
     /// If an expression does not fit the stream, which planning rules out.
-    pub fn new(
-        detectors: &StreamDetectors,
-        clauses: &Clauses,
-        shards: usize,
-        shared: &mut SharedInputs,
-    ) -> Result<Self> {
+    pub fn new(detectors: &StreamDetectors, shards: usize, shared: &mut SharedInputs) -> Result<Self> {
         let wants = |members: &Vec<usize>| {
             let first = members[0];
-            Wants::new(&detectors.detectors[first], &detectors.stream, clauses.of_detector[first], shared)
+            Wants::new(&detectors.detectors[first], &detectors.stream, detectors.clauses.of_detector[first], shared)
         };
         let operators = detectors.operators.iter().map(wants).collect::<Result<_>>()?;
         Ok(Self { operators, event_id: named(&detectors.stream, "event_id"), shards })
@@ -88,7 +82,7 @@ impl Feeder {
                 side: wants.side.as_ref().and_then(|side| side.of(batch, columns, rows)),
             });
         }
-        StreamBatch { records: Arc::new(records(batch, columns, &self.event_id)), feeds }
+        StreamBatch::new(Arc::new(records(batch, columns, &self.event_id)), feeds)
     }
 }
 
@@ -146,6 +140,6 @@ mod tests {
     fn rows_of_a_group_are_next_to_one_another_in_their_order() {
         let groups = [2, 0, 2, 1, 0, 2];
         assert_eq!(in_groups(6, 4, |row| groups[row as usize]), [1, 4, 3, 0, 2, 5]);
-        assert_eq!(in_groups(0, 0, |_| 0), []);
+        assert!(in_groups(0, 0, |_| 0).is_empty());
     }
 }

@@ -10,31 +10,30 @@ use std::collections::{BinaryHeap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::UInt32Array;
-use arrow::row::RowConverter;
 use datafusion_common::Result;
 use watchfire_record::limits::{BUFFERED_ROWS, KEYS};
-use watchfire_record::{ColumnRequest, DetectorInfo, Finding, FindingId, State, Value};
+use watchfire_record::{DetectorInfo, Finding, FindingId, State, Stream, Value};
 
 use super::feed::{Fed, FedRow};
 use super::firing::{Firing, least_event_ids};
 use super::fold::Total;
-use super::input::row_converter;
 use super::keys::Keys;
-use super::post::{Early, Post};
+use super::post::{Early, NamedValues};
 use super::records::{Partitions, Record};
-use super::{Common, OperatorStatistics, StatefulOperator};
+use super::versions::{RangeVersion, place_of};
+use super::key_table::KeyTable;
+use super::{Common, Newcomer, OperatorStatistics, StatefulOperator};
 use crate::detector::Detector;
-use crate::expression::schema_of;
+use crate::lifetime::{Lifetime, live_parts};
 use crate::plan::{Aggregate, Operator};
 use crate::value::{Subject, finding_id};
 
 /// `first_seen` of one detector in one shard.
 pub struct FirstSeen {
-    info: Arc<DetectorInfo>,
+    /// Versions of the detector, in the order of their times.
+    versions: Vec<RangeVersion>,
     /// The while, microseconds.
     reach: i64,
-    post: Post,
-    payload: RowConverter,
     keys: Keys<KeyState>,
     partitions: Partitions,
     /// When each key is to be looked at next.
@@ -42,9 +41,6 @@ pub struct FirstSeen {
     touched: HashSet<u32, ahash::RandomState>,
     /// Records before it are final.
     watermark: i64,
-    learn: i64,
-    /// Records before it are no findings.
-    silent_until: i64,
     fires_early: bool,
     statistics: OperatorStatistics,
 }
@@ -69,6 +65,7 @@ struct Span {
 
 #[derive(Debug)]
 struct Earliest {
+    /// The columns that the version needs in whose time it is.
     payload: Box<[u8]>,
     record: Record,
     caused_at: i64,
@@ -81,26 +78,22 @@ pub fn is_alone(aggregates: &[Aggregate], early: Early) -> bool {
 }
 
 impl FirstSeen {
-    /// The operator of a detector for which [`is_alone`] holds; `kept` are the columns that its stream's rows keep.
+    /// The operator of a detector for which [`is_alone`] holds, in the version of this slot.
     ///
     /// # Errors
     /// If an expression does not fit, which planning rules out.
-    pub fn new(detector: &Detector, kept: &[ColumnRequest], fires_early: bool) -> Result<Self> {
+    pub fn new(slot: u32, detector: &Detector, stream: &Stream, fires_early: bool) -> Result<Self> {
         let Operator::OverRange { aggregates } = &detector.plan.operator else {
             unreachable!("the caller looks at the operator");
         };
         Ok(Self {
-            info: Arc::clone(&detector.info),
+            versions: vec![RangeVersion::new(slot, detector, aggregates, stream)?],
             reach: aggregates.iter().map(|a| a.frame.0).max().unwrap_or(0),
-            post: Post::new(&detector.plan, schema_of(kept), &detector.plan.keys, aggregates)?,
-            payload: row_converter(kept.iter().map(|c| c.column_type.arrow()))?,
             keys: Keys::default(),
             partitions: Partitions::default(),
             due: BinaryHeap::new(),
             touched: HashSet::default(),
             watermark: i64::MIN,
-            learn: detector.learn,
-            silent_until: i64::MIN,
             fires_early,
             statistics: OperatorStatistics::default(),
         })
@@ -122,8 +115,9 @@ impl FirstSeen {
             return;
         }
         if span.earliest.len() < BUFFERED_ROWS {
+            let version = &self.versions[place_of(&self.versions, time)];
             span.earliest.push(Earliest {
-                payload: fed.kept_bytes(row, &self.payload),
+                payload: fed.kept_bytes(row, &version.columns, &version.payload),
                 record: fed.record(row, partitions),
                 caused_at: fed.caused_at(row),
             });
@@ -152,45 +146,56 @@ impl FirstSeen {
 
     /// The findings among the records at these spans' beginnings: one for each key and time, that of the least event id.
     fn judge(&self, spans: &[(u32, &KeyState, &Span)]) -> Vec<(u32, Finding)> {
+        let found = self.versions.iter().enumerate().flat_map(|(place, version)| {
+            let own = |span: &Span| place_of(&self.versions, span.first) == place && version.term.finds(span.first);
+            self.found_by(version, spans.iter().filter(|(_, _, span)| own(span)))
+        });
+        least_event_ids(found.collect())
+    }
+
+    /// What a version finds among these.
+    fn found_by<'a>(
+        &self,
+        version: &RangeVersion,
+        spans: impl Iterator<Item = &'a (u32, &'a KeyState, &'a Span)>,
+    ) -> Vec<(u32, Finding)> {
         let rows: Vec<(u32, &KeyState, &Earliest)> = spans
-            .iter()
-            .filter(|(_, _, span)| span.first >= self.silent_until)
             .flat_map(|(key, state, span)| span.earliest.iter().map(|earliest| (*key, *state, earliest)))
             .collect();
         if rows.is_empty() {
             return Vec::new();
         }
-        let parser = self.payload.parser();
+        let RangeVersion { post, payload, info, .. } = version;
+        let parser = payload.parser();
         let payloads = rows.iter().map(|(_, _, earliest)| parser.parse(&earliest.payload));
-        let columns =
-            self.payload.convert_rows(payloads).expect("the bytes were made by a converter of the same types");
-        let totals = self.post.totals(rows.len(), |_, _| Total::Count(0));
+        let columns = payload.convert_rows(payloads).expect("the bytes were made by a converter of the same types");
+        let totals = post.totals(rows.len(), |_, _| Total::Count(0));
         let all: Vec<u32> = (0u32..).take(rows.len()).collect();
-        let batch = self.post.batch(columns, &totals, &all);
-        let passing = self.post.passing(&batch);
+        let batch = post.batch(columns, &totals, &all);
+        let passing = post.passing(&batch);
         let chosen = UInt32Array::from(passing.clone());
         let batch = arrow::compute::take_record_batch(&batch, &chosen).expect("the rows are the batch's");
-        let found = passing.iter().zip(self.post.found(&batch)).map(|(row, (output, keys))| {
+        let found = passing.iter().zip(post.found(&batch)).map(|(row, found)| {
             let (key, state, earliest) = rows[*row as usize];
-            (key, self.finding(state, earliest, output, keys))
+            (key, self.finding(info, state, earliest, found))
         });
-        least_event_ids(found.collect())
+        found.collect()
     }
 
     fn finding(
         &self,
+        info: &Arc<DetectorInfo>,
         state: &KeyState,
         earliest: &Earliest,
-        row: Vec<(Arc<str>, Value)>,
-        keys: Vec<(Arc<str>, Value)>,
+        (row, keys): (NamedValues, NamedValues),
     ) -> Finding {
         let time = earliest.record.time;
         let key_values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).collect();
         Finding {
-            finding_id: finding_id(&self.info.name, "over range", self.reach, &key_values, Subject::FirstSeen(time)),
+            finding_id: finding_id(&info.name, "over range", self.reach, &key_values, Subject::FirstSeen(time)),
             revision: 0,
             state: State::Final,
-            detector: Arc::clone(&self.info),
+            detector: Arc::clone(info),
             window: Some(time.saturating_sub(self.reach)),
             window_end: Some(time),
             keys,
@@ -271,9 +276,7 @@ impl StatefulOperator for FirstSeen {
     }
 
     fn begin(&mut self, earliest: i64) {
-        if self.learn > 0 {
-            self.silent_until = earliest.saturating_add(self.learn);
-        }
+        self.versions.iter_mut().for_each(|version| version.term.begin(earliest));
     }
 
     fn fire_early(&mut self, now: i64, _: &mut Common<'_>, found: &mut Vec<Finding>) {
@@ -320,6 +323,19 @@ impl StatefulOperator for FirstSeen {
             }
         }
     }
+
+    fn join(&mut self, newcomer: Newcomer) {
+        match newcomer {
+            Newcomer::Range(version) => self.versions.push(*version),
+            _ => unreachable!("who joins asks for the same"),
+        }
+    }
+
+    fn live(&mut self, live: &[(u32, Lifetime)]) {
+        live_parts(&mut self.versions, live);
+    }
+
+    fn leave(&mut self, _: &mut KeyTable) {}
 
     fn statistics(&self) -> OperatorStatistics {
         OperatorStatistics { keys: self.keys.count() as u64, ..self.statistics }

@@ -15,6 +15,8 @@ use crate::matcher::BatchColumns;
 /// Some rows of a batch, a few columns of each. A text that repeats is kept once.
 #[derive(Debug)]
 pub struct KeptRows {
+    /// Which columns. They change when detectors do.
+    layout: Arc<[ColumnRequest]>,
     columns: Vec<KeptColumn>,
 }
 
@@ -31,7 +33,7 @@ enum KeptColumn {
 impl KeptRows {
     /// These rows of a batch.
     #[must_use]
-    pub fn new(batch: &Batch, columns: &BatchColumns, kept: &[ColumnRequest], rows: &[u32]) -> Self {
+    pub fn new(batch: &Batch, columns: &BatchColumns, kept: &Arc<[ColumnRequest]>, rows: &[u32]) -> Self {
         let column = |request: &ColumnRequest| match columns.decoded_column(batch, request) {
             Some(Column::Interned { ids, values }) => {
                 let mut numbers = Numbers::with_capacity(rows.len().min(1024));
@@ -44,13 +46,13 @@ impl KeptRows {
             }
             _ => KeptColumn::Plain(columns.take(batch, request, rows)),
         };
-        Self { columns: kept.iter().map(column).collect() }
+        Self { layout: Arc::clone(kept), columns: kept.iter().map(column).collect() }
     }
 
-    /// One row as comparable bytes. `converter` has the columns' types.
+    /// The wanted columns of one row as comparable bytes. `converter` has their types.
     #[must_use]
-    pub fn bytes(&self, row: u32, converter: &RowConverter) -> Box<[u8]> {
-        let rows = converter.convert_columns(&columns(&[(self, row)]));
+    pub fn bytes(&self, row: u32, wanted: &[ColumnRequest], converter: &RowConverter) -> Box<[u8]> {
+        let rows = converter.convert_columns(&columns(&[(self, row)], wanted));
         rows.expect("the columns have the converter's types").row(0).data().into()
     }
 
@@ -75,21 +77,31 @@ impl KeptRows {
     }
 }
 
-/// The columns of rows, at least one, which may be of different batches.
+/// The wanted columns of rows, at least one, which may be of different batches. All of them keep these columns.
 #[must_use]
-pub fn columns(rows: &[(&KeptRows, u32)]) -> Vec<ArrayRef> {
-    let Some((first, _)) = rows.first() else { return Vec::new() };
-    let column = |index: usize| -> ArrayRef {
-        if first.is_text(index) {
-            return Arc::new(rows.iter().map(|(kept, row)| kept.text(index, *row)).collect::<StringArray>());
+pub fn columns(rows: &[(&KeptRows, u32)], wanted: &[ColumnRequest]) -> Vec<ArrayRef> {
+    wanted.iter().map(|request| column(rows, request)).collect()
+}
+
+fn column(rows: &[(&KeptRows, u32)], request: &ColumnRequest) -> ArrayRef {
+    let mut last: Option<(*const ColumnRequest, usize)> = None;
+    let mut place = |kept: &KeptRows| match last {
+        Some((layout, place)) if layout == kept.layout.as_ptr() => place,
+        _ => {
+            let place = kept.layout.iter().position(|column| column == request).expect("wanted columns are kept");
+            last = Some((kept.layout.as_ptr(), place));
+            place
         }
-        let plain = |(place, (kept, row)): (usize, &(&'_ KeptRows, u32))| match &kept.columns[index] {
-            KeptColumn::Plain(array) => (Arc::clone(array), (place, *row as usize)),
-            KeptColumn::Texts { .. } => unreachable!("a column has one type"),
-        };
-        let (arrays, places): (Vec<ArrayRef>, Vec<(usize, usize)>) = rows.iter().enumerate().map(plain).unzip();
-        let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
-        interleave(&arrays, &places).expect("a column has one type")
     };
-    (0..first.columns.len()).map(column).collect()
+    let rows: Vec<(&KeptRows, usize, u32)> = rows.iter().map(|(kept, row)| (*kept, place(kept), *row)).collect();
+    if rows.first().is_some_and(|(kept, place, _)| kept.is_text(*place)) {
+        return Arc::new(rows.iter().map(|(kept, place, row)| kept.text(*place, *row)).collect::<StringArray>());
+    }
+    let plain = |(number, (kept, place, row)): (usize, &(&KeptRows, usize, u32))| match &kept.columns[*place] {
+        KeptColumn::Plain(array) => (Arc::clone(array), (number, *row as usize)),
+        KeptColumn::Texts { .. } => unreachable!("a column has one type"),
+    };
+    let (arrays, places): (Vec<ArrayRef>, Vec<(usize, usize)>) = rows.iter().enumerate().map(plain).unzip();
+    let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+    interleave(&arrays, &places).expect("a column has one type")
 }

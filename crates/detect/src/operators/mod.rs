@@ -25,6 +25,7 @@ pub mod shared;
 pub mod sides;
 pub mod states;
 pub mod timeline;
+pub mod versions;
 pub mod window_members;
 pub mod windows;
 
@@ -36,8 +37,13 @@ pub use windows::Windows;
 
 use feed::Fed;
 use key_table::KeyTable;
+use pairs::Pairs;
 use record_table::{Marks, RecordTable};
+use versions::RangeVersion;
 use watchfire_record::Finding;
+use window_members::Member;
+
+use crate::lifetime::Lifetime;
 
 /// What an operator counts of itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -73,6 +79,16 @@ pub struct Common<'a> {
     pub records: &'a mut RecordTable,
 }
 
+/// The part of a version that goes on with an operator which is there.
+pub enum Newcomer {
+    /// For windows.
+    Window(Box<Member>),
+    /// For ranges, and for `first_seen` alone.
+    Range(Box<RangeVersion>),
+    /// For a sequence.
+    Sequence(Box<Pairs>),
+}
+
 /// An operator with state, of one or several detectors in one shard.
 pub trait StatefulOperator: Send {
     /// Takes its share of a batch.
@@ -85,6 +101,12 @@ pub trait StatefulOperator: Send {
     fn advance(&mut self, watermark: i64, common: &mut Common<'_>, found: &mut Vec<Finding>);
     /// Marks the records of [`Common`] that it needs; none, unless it says so.
     fn mark(&self, _: &mut Marks) {}
+    /// One more goes on with its state.
+    fn join(&mut self, newcomer: Newcomer);
+    /// When the versions of its detectors are live, by their slots; it has no others any more.
+    fn live(&mut self, live: &[(u32, Lifetime)]);
+    /// It goes, and holds no keys any more.
+    fn leave(&mut self, keys: &mut KeyTable);
     /// What it counts of itself.
     fn statistics(&self) -> OperatorStatistics;
 }

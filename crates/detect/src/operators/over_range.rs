@@ -7,9 +7,10 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use datafusion_common::Result;
 use watchfire_record::limits::{BUFFERED_ROWS, DISTINCT_VALUES, EVIDENCE_RECORDS, KEYS};
-use watchfire_record::{DetectorInfo, Evidence, Finding, State, Value};
+use watchfire_record::{DetectorInfo, Evidence, Finding, State, Stream, Value};
 
 use super::cursor::Cursor;
 use super::feed::{Fed, FedRow};
@@ -18,13 +19,14 @@ use super::fold::{Total, Totals};
 use super::held::HeldFeeds;
 use super::kept;
 use super::key_table::KeyTable;
-use super::post::{Early, NamedValues, Post};
+use super::post::{Early, NamedValues};
 use super::records::{Partitions, Record};
 use super::states::States;
 use super::timeline::{KNOWN_AGGREGATES, MOST_ROWS, Pending, Timeline};
-use super::{Common, OperatorStatistics, StatefulOperator};
-use crate::detector::{Detector, StreamDetectors, identity_names};
-use crate::expression::schema_of;
+use super::versions::RangeVersion;
+use super::{Common, Newcomer, OperatorStatistics, StatefulOperator};
+use crate::detector::Detector;
+use crate::lifetime::{Lifetime, live_parts};
 use crate::plan::{Aggregate, AggregateKind, Operator};
 use crate::value::{Subject, finding_id, value_at};
 
@@ -53,13 +55,13 @@ struct Candidates {
 
 /// Sliding ranges of one detector in one shard.
 pub struct OverRange {
-    info: Arc<DetectorInfo>,
+    /// Versions of the detector, in the order of their times.
+    versions: Vec<RangeVersion>,
     aggregates: Vec<Aggregate>,
     /// The longest range, and the shortest time before a row at which a range ends, microseconds.
     reach: i64,
     nearest: i64,
-    post: Post,
-    identity: Vec<usize>,
+    early: Early,
     /// By the key's number.
     keys: States<KeyState>,
     held: HeldFeeds,
@@ -69,9 +71,6 @@ pub struct OverRange {
     touched: HashMap<u32, (i64, i64), ahash::RandomState>,
     /// Rows before it are final.
     watermark: i64,
-    learn: i64,
-    /// Rows before it are no findings.
-    silent_until: i64,
     fires_early: bool,
     statistics: OperatorStatistics,
 }
@@ -83,33 +82,29 @@ type Rank = (bool, usize);
 const CHUNK: usize = 8192;
 
 impl OverRange {
-    /// The operator of a detector whose plan has a range.
+    /// The operator of a detector whose plan has a range, in the version of this slot.
     ///
     /// # Errors
     /// If an expression does not fit, which planning rules out.
-    pub fn new(detector: &Detector, stream: &StreamDetectors, fires_early: bool) -> Result<Self> {
+    pub fn new(slot: u32, detector: &Detector, stream: &Stream, fires_early: bool) -> Result<Self> {
         let Operator::OverRange { aggregates } = &detector.plan.operator else {
             unreachable!("the caller looks at the operator");
         };
-        let columns = &stream.kept;
-        let post = Post::new(&detector.plan, schema_of(columns), &detector.plan.keys, aggregates)?;
-        let place = |name: &String| columns.iter().position(|c| c.name() == *name).expect("identity columns are kept");
+        let version = RangeVersion::new(slot, detector, aggregates, stream)?;
+        let early = version.post.early();
         Ok(Self {
-            info: Arc::clone(&detector.info),
+            versions: vec![version],
             reach: aggregates.iter().map(|a| a.frame.0).max().unwrap_or(0),
             nearest: aggregates.iter().map(|a| a.frame.1).min().unwrap_or(0),
             aggregates: aggregates.clone(),
-            fires_early: fires_early && post.early() != Early::No,
-            post,
-            identity: identity_names(&stream.stream).iter().map(place).collect(),
+            fires_early: fires_early && early != Early::No,
+            early,
             keys: States::default(),
             held: HeldFeeds::default(),
             partitions: Partitions::default(),
             due: BinaryHeap::new(),
             touched: HashMap::default(),
             watermark: i64::MIN,
-            learn: detector.learn,
-            silent_until: i64::MIN,
             statistics: OperatorStatistics::default(),
         })
     }
@@ -217,31 +212,37 @@ impl OverRange {
 
     /// The findings among these rows, each with its key.
     fn judge(&self, candidates: Candidates) -> Vec<(u32, Finding)> {
-        let count = candidates.rows.len();
-        if count == 0 {
+        let Candidates { rows, totals } = candidates;
+        if rows.is_empty() {
             return Vec::new();
         }
-        let totals = self.post.columns(candidates.totals);
-        let mut promising = self.post.promising(&totals, count);
-        promising.retain(|row| self.time_of(candidates.rows[*row as usize]) >= self.silent_until);
+        let totals = self.versions[0].post.columns(totals);
+        self.versions.iter().flat_map(|version| self.found_by(version, &rows, &totals)).collect()
+    }
+
+    /// What a version finds among its own of these rows.
+    fn found_by(&self, version: &RangeVersion, rows: &[(u32, u64)], totals: &[ArrayRef]) -> Vec<(u32, Finding)> {
+        let mut promising = version.post.promising(totals, rows.len());
+        promising.retain(|row| version.term.finds(self.time_of(rows[*row as usize])));
         if promising.is_empty() {
             return Vec::new();
         }
-        let chosen: Vec<(u32, u64)> = promising.iter().map(|row| candidates.rows[*row as usize]).collect();
-        let rows = chosen.iter().map(|(key, number)| {
+        let chosen: Vec<(u32, u64)> = promising.iter().map(|row| rows[*row as usize]).collect();
+        let kept = chosen.iter().map(|(key, number)| {
             let pending = self.pending(*key, *number);
             self.held.get(pending.batch).kept(pending.index())
         });
-        let batch = self.post.batch(kept::columns(&rows.collect::<Vec<_>>()), &totals, &promising);
-        let passing = self.post.passing(&batch);
+        let columns = kept::columns(&kept.collect::<Vec<_>>(), &version.columns);
+        let batch = version.post.batch(columns, totals, &promising);
+        let passing = version.post.passing(&batch);
         let indices = arrow::array::UInt32Array::from(passing.clone());
         let batch = arrow::compute::take_record_batch(&batch, &indices).expect("the rows are the batch's");
-        let found = self.post.found(&batch);
-        let finding = |(row, (index, (output, keys))): (usize, (&u32, (NamedValues, NamedValues)))| {
+        let found = version.post.found(&batch);
+        let finding = |(row, (index, found)): (usize, (&u32, (NamedValues, NamedValues)))| {
             let (key, number) = chosen[*index as usize];
             let identity: Vec<Value> =
-                self.identity.iter().map(|column| value_at(batch.column(*column), row)).collect();
-            (key, self.finding(key, number, &identity, output, keys))
+                version.identity.iter().map(|column| value_at(batch.column(*column), row)).collect();
+            (key, self.finding(&version.info, (key, number), &identity, found))
         };
         passing.iter().zip(found).enumerate().map(finding).collect()
     }
@@ -260,20 +261,26 @@ impl OverRange {
         self.pending(key, number).time
     }
 
-    fn finding(&self, key: u32, number: u64, identity: &[Value], row: NamedValues, keys: NamedValues) -> Finding {
+    fn finding(
+        &self,
+        info: &Arc<DetectorInfo>,
+        (key, number): (u32, u64),
+        identity: &[Value],
+        (row, keys): (NamedValues, NamedValues),
+    ) -> Finding {
         let state = self.state(key);
         let pending = self.pending(key, number);
         let key_values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).collect();
-        let subject = match self.post.early() {
+        let subject = match self.early {
             Early::FirstSeen => Subject::FirstSeen(pending.time),
             _ => Subject::Record(identity),
         };
         let (evidence, first_event_time) = self.evidence(&state.timeline, number, pending.time);
         Finding {
-            finding_id: finding_id(&self.info.name, "over range", self.reach, &key_values, subject),
+            finding_id: finding_id(&info.name, "over range", self.reach, &key_values, subject),
             revision: 0,
             state: State::Final,
-            detector: Arc::clone(&self.info),
+            detector: Arc::clone(info),
             window: Some(pending.time.saturating_sub(self.reach)),
             window_end: Some(pending.time),
             keys,
@@ -302,7 +309,7 @@ impl OverRange {
 
     /// Rows of first seen that share an id are one finding, that of the least event id.
     fn one_an_id(&self, findings: Vec<(u32, Finding)>) -> Vec<(u32, Finding)> {
-        if self.post.early() == Early::FirstSeen { least_event_ids(findings) } else { findings }
+        if self.early == Early::FirstSeen { least_event_ids(findings) } else { findings }
     }
 
     /// Makes final what is true among rows that became so, and settles their records.
@@ -326,9 +333,9 @@ impl OverRange {
         keys: &mut KeyTable,
         found: &mut Vec<Finding>,
     ) {
-        let Self { post, aggregates, held, reach, .. } = self;
+        let Self { early, aggregates, held, reach, .. } = self;
         let Some(state) = self.keys.get_mut(key) else { return };
-        if post.early() == Early::FirstSeen {
+        if *early == Early::FirstSeen {
             state.firing.withdraw(|finding| finding.last_event_time < watermark, &HashSet::new(), found);
         }
         state.settle(count, watermark.saturating_sub(*reach), aggregates, held);
@@ -379,9 +386,7 @@ impl StatefulOperator for OverRange {
     }
 
     fn begin(&mut self, earliest: i64) {
-        if self.learn > 0 {
-            self.silent_until = earliest.saturating_add(self.learn);
-        }
+        self.versions.iter_mut().for_each(|version| version.term.begin(earliest));
     }
 
     fn fire_early(&mut self, now: i64, _: &mut Common<'_>, found: &mut Vec<Finding>) {
@@ -400,7 +405,7 @@ impl StatefulOperator for OverRange {
             still.insert(finding.finding_id);
             self.keys.get_mut(key).expect("it is live").firing.holds(finding, now, found);
         }
-        if self.post.early() == Early::FirstSeen {
+        if self.early == Early::FirstSeen {
             for (key, span) in spans {
                 let firing = &mut self.keys.get_mut(key).expect("it is live").firing;
                 firing.withdraw(|f| span.contains(&f.last_event_time), &still, found);
@@ -423,6 +428,21 @@ impl StatefulOperator for OverRange {
             }
         }
         self.settle(&mut due, watermark, keys, found);
+    }
+
+    fn join(&mut self, newcomer: Newcomer) {
+        match newcomer {
+            Newcomer::Range(version) => self.versions.push(*version),
+            _ => unreachable!("who joins asks for the same"),
+        }
+    }
+
+    fn live(&mut self, live: &[(u32, Lifetime)]) {
+        live_parts(&mut self.versions, live);
+    }
+
+    fn leave(&mut self, keys: &mut KeyTable) {
+        self.keys.iter().for_each(|(key, _)| keys.release(key));
     }
 
     fn statistics(&self) -> OperatorStatistics {

@@ -15,6 +15,7 @@ use super::records::{Partitions, Record};
 use super::sides::{identified, kept_columns};
 use crate::detector::{Detector, identity_names};
 use crate::expression::{Conjunction, Expression, record_batch, schema};
+use crate::lifetime::{OfVersion, Term};
 use crate::plan::sequence::side_column;
 use crate::plan::{Sequence, SequenceKind};
 use crate::value::{Subject, finding_id, value_at};
@@ -53,6 +54,9 @@ pub struct Met {
 
 /// The part of a sequence's plan that looks into its rows, compiled.
 pub struct Pairs {
+    slot: u32,
+    /// Which pairs, by their first records, are its own.
+    pub term: Term,
     info: Arc<DetectorInfo>,
     sequence: Sequence,
     sides: [Side; 2],
@@ -73,11 +77,11 @@ struct Side {
 }
 
 impl Pairs {
-    /// The pairs of a detector, given as it reads each of its two inputs, and of these streams.
+    /// The pairs of a detector, in the version of this slot, whose inputs are of these streams.
     ///
     /// # Errors
     /// If an expression does not fit, which planning rules out.
-    pub fn new(detector: &Detector, sequence: &Sequence, streams: [&Stream; 2]) -> Result<Self> {
+    pub fn new(slot: u32, detector: &Detector, sequence: &Sequence, streams: [&Stream; 2]) -> Result<Self> {
         let (mut sides, mut fields) = (Vec::new(), Vec::new());
         for (index, (input, stream)) in detector.by_input().zip(streams).enumerate() {
             let columns = kept_columns(&input, stream);
@@ -106,6 +110,8 @@ impl Pairs {
         let sides: [Side; 2] =
             sides.try_into().map_err(|_| datafusion_common::plan_datafusion_err!("a sequence has two sides"))?;
         Ok(Self {
+            slot,
+            term: Term::new(0),
             info: Arc::clone(&detector.info),
             sequence: sequence.clone(),
             sides,
@@ -136,7 +142,7 @@ impl Pairs {
 
     /// The findings that records make, in their order.
     #[must_use]
-    pub fn findings(&self, met: &[Met], partitions: &Partitions) -> Vec<Finding> {
+    pub fn findings(&self, met: &[&Met], partitions: &Partitions) -> Vec<Finding> {
         if met.is_empty() {
             return Vec::new();
         }
@@ -147,7 +153,7 @@ impl Pairs {
         };
         let table = record_batch(&self.found, a.iter().chain(&b).cloned().collect(), met.len());
         let (outputs, keys) = (evaluate(&self.outputs, &table), evaluate(&self.keys, &table));
-        let finding = |(row, met): (usize, &Met)| {
+        let finding = |(row, met): (usize, &&Met)| {
             let of_a = self.sides[0].identity(&a, row);
             let of_b = self.sides[1].identity(&b, row);
             let keys = named_at(&keys, row);
@@ -181,6 +187,16 @@ impl Pairs {
             complete: met.complete,
             caused_at: met.caused_at,
         }
+    }
+}
+
+impl OfVersion for Pairs {
+    fn slot(&self) -> u32 {
+        self.slot
+    }
+
+    fn term(&mut self) -> &mut Term {
+        &mut self.term
     }
 }
 

@@ -18,6 +18,7 @@ use super::keys::Keys;
 use super::pairs::{Kept, Met, Pairs};
 use super::records::Partitions;
 use crate::detector::Detector;
+use crate::lifetime::{Lifetime, live_parts};
 use crate::plan::{Operator, Sequence, SequenceKind};
 
 /// Pairs whose conditions are looked at together, and bytes of them.
@@ -43,7 +44,8 @@ const LIMITS: Limits =
 pub struct Sequences {
     limits: Limits,
     sequence: Sequence,
-    pairs: Pairs,
+    /// Versions of the detector: they look into pairs alike.
+    versions: Vec<Pairs>,
     keys: Keys<KeyState>,
     partitions: Partitions,
     /// By side: when rows of each key are over, by the other side's time.
@@ -97,21 +99,21 @@ struct Meetings {
 }
 
 impl Sequences {
-    /// The operator of a detector whose sides are of these streams.
+    /// The operator of a detector, in the version of this slot, whose sides are of these streams.
     ///
     /// # Errors
     /// If an expression does not fit, which planning rules out.
     ///
     /// # Panics
     /// If the detector is no sequence.
-    pub fn new(detector: &Detector, streams: [&Stream; 2]) -> Result<Self> {
+    pub fn new(slot: u32, detector: &Detector, streams: [&Stream; 2]) -> Result<Self> {
         let Operator::Sequence(sequence) = &detector.plan.operator else {
             unreachable!("the caller looks at the operator");
         };
         Ok(Self {
             limits: LIMITS,
             sequence: sequence.clone(),
-            pairs: Pairs::new(detector, sequence, streams)?,
+            versions: vec![Pairs::new(slot, detector, sequence, streams)?],
             keys: Keys::default(),
             partitions: Partitions::default(),
             due: [BinaryHeap::new(), BinaryHeap::new()],
@@ -160,6 +162,16 @@ impl Sequences {
         found.append(&mut self.found);
     }
 
+    /// Another version goes on with its rows.
+    pub fn join(&mut self, version: Pairs) {
+        self.versions.push(version);
+    }
+
+    /// When its versions are live, by their slots; it has no others any more.
+    pub fn live(&mut self, live: &[(u32, Lifetime)]) {
+        live_parts(&mut self.versions, live);
+    }
+
     /// What it counts of itself.
     #[must_use]
     pub fn statistics(&self) -> OperatorStatistics {
@@ -182,7 +194,7 @@ impl Sequences {
             others.partition_point(|other| other.record.time <= to),
         );
         // Without conditions it is clear how many are enough; one more tells that there were more.
-        let enough = match (self.pairs.has_conditions(), kind, side) {
+        let enough = match (self.versions[0].has_conditions(), kind, side) {
             (false, SequenceKind::Pair, _) => self.limits.matches.saturating_add(1),
             (false, _, 0) => 1,
             _ => usize::MAX,
@@ -225,7 +237,7 @@ impl Sequences {
     /// Whether a row of *b*, of which it matters only that one is there, adds nothing to those of its time that are kept:
     /// one is as good as more, or, where it must be another record than *a*'s, two are.
     fn is_covered(&self, key: u32, side: usize, kept: &Kept) -> bool {
-        if side == 0 || self.sequence.kind == SequenceKind::Pair || self.pairs.has_conditions() {
+        if side == 0 || self.sequence.kind == SequenceKind::Pair || self.versions[0].has_conditions() {
             return false;
         }
         let Some((_, state)) = self.keys.get(key) else { return false };
@@ -281,7 +293,7 @@ impl Sequences {
 
     fn settle_some(&mut self, candidates: &[Candidate], meetings: &mut Meetings) {
         let pairs: Vec<_> = candidates.iter().map(|c| (Arc::clone(&c.a), Arc::clone(&c.b))).collect();
-        for place in self.pairs.holding(&pairs) {
+        for place in self.versions[0].holding(&pairs) {
             let candidate = &candidates[place as usize];
             let is_told = match self.sequence.kind {
                 SequenceKind::Pair => true,
@@ -342,7 +354,10 @@ impl Sequences {
             met.complete &= self.statistics.evicted == 0;
             told.push(met);
         }
-        self.found.extend(self.pairs.findings(&told, &self.partitions));
+        for version in &self.versions {
+            let own = |met: &&Met| version.term.finds(self.sequence.begins(met));
+            self.found.extend(version.findings(&told.iter().filter(own).collect::<Vec<_>>(), &self.partitions));
+        }
     }
 
     /// The keys of which rows of a side are over.
@@ -411,6 +426,12 @@ impl Sequences {
 }
 
 impl Sequence {
+    /// The event time by which a finding belongs to a version: a pair's first record's, else that of *a*'s.
+    fn begins(&self, met: &Met) -> i64 {
+        let other = met.b.as_ref().filter(|_| self.kind == SequenceKind::Pair);
+        other.map_or(met.a.record.time, |b| b.record.time.min(met.a.record.time))
+    }
+
     /// When a row of a side and of a time can be joined no more, by the other side's time: once the watermark has passed
     /// what this gives.
     fn over(&self, side: usize) -> impl Fn(i64) -> i64 + use<> {

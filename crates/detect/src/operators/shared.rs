@@ -40,7 +40,7 @@ pub struct SharedInputs {
     filters: Vec<Expr>,
     filter_matcher: Option<Matcher>,
     aggregates: Vec<AggregateSet>,
-    kept: Vec<ColumnRequest>,
+    kept: Arc<[ColumnRequest]>,
 }
 
 struct AggregateSet {
@@ -93,7 +93,7 @@ fn place_in<T>(list: &mut Vec<T>, is_it: impl Fn(&T) -> bool, make: impl FnOnce(
 impl SharedInputs {
     /// Nothing asked for yet of batches with these `columns`, but that rows in sliding ranges keep those of `kept`.
     #[must_use]
-    pub fn new(columns: Vec<ColumnRequest>, kept: Vec<ColumnRequest>) -> Self {
+    pub fn new(columns: Vec<ColumnRequest>, kept: Arc<[ColumnRequest]>) -> Self {
         Self { columns, groupings: Vec::new(), filters: Vec::new(), filter_matcher: None, aggregates: Vec::new(), kept }
     }
 

@@ -14,17 +14,18 @@ use super::post::{Early, NamedValues, Post};
 use super::record_table::RecordTable;
 use crate::detector::Detector;
 use crate::expression::{Expression, schema, schema_of};
+use crate::lifetime::{OfVersion, Term};
 use crate::plan::{Aggregate, WINDOW_COLUMN, key_column};
 use crate::value::{Subject, finding_id};
 
 /// A detector's part after the windows' aggregates are known.
 pub struct Member {
+    slot: u32,
     info: Arc<DetectorInfo>,
     /// Its HAVING, row and keys.
     pub post: Post,
-    learn: i64,
-    /// Windows that start before it are no findings, microseconds.
-    pub silent_until: i64,
+    /// Which windows, by their starts, are its own.
+    pub term: Term,
     /// Whether it fires before windows are final.
     pub fires_early: bool,
     /// What has fired and is not final.
@@ -41,11 +42,12 @@ pub fn key_types(detector: &Detector) -> Result<Vec<DataType>> {
 }
 
 impl Member {
-    /// The part of this detector, whose keys have these types.
+    /// The part of this detector, in the version of this slot, whose keys have these types.
     ///
     /// # Errors
     /// If an expression does not fit, which planning rules out.
     pub fn new(
+        slot: u32,
         detector: &Detector,
         key_types: &[DataType],
         aggregates: &[Aggregate],
@@ -59,20 +61,13 @@ impl Member {
             names.enumerate().map(|(index, name)| (name, crate::plan::own_column(key_column(index)))).collect();
         let post = Post::new(&detector.plan, fields, &keys, aggregates)?;
         Ok(Self {
+            slot,
             info: Arc::clone(&detector.info),
             fires_early: fires_early && post.early() == Early::Lasting,
             post,
-            learn: detector.learn,
-            silent_until: i64::MIN,
+            term: Term::new(detector.learn),
             firing: Firing::default(),
         })
-    }
-
-    /// The stream's records begin at this event time, microseconds.
-    pub fn begin(&mut self, earliest: i64) {
-        if self.learn > 0 {
-            self.silent_until = earliest.saturating_add(self.learn);
-        }
     }
 
     /// What it finds in the window of this start and size that consists of these panes.
@@ -104,5 +99,15 @@ impl Member {
             complete: true,
             caused_at: panes.iter().map(|pane| pane.caused_at).max().unwrap_or(0),
         }
+    }
+}
+
+impl OfVersion for Member {
+    fn slot(&self) -> u32 {
+        self.slot
+    }
+
+    fn term(&mut self) -> &mut Term {
+        &mut self.term
     }
 }

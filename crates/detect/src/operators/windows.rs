@@ -20,8 +20,9 @@ use super::panes::{Pane, Panes};
 use super::post::{Early, NamedValues};
 use super::record_table::{Marks, RecordTable};
 use super::window_members::{Member, key_types};
-use super::{Common, OperatorStatistics, StatefulOperator, input::row_converter};
-use crate::detector::{Detector, StreamDetectors};
+use super::{Common, Newcomer, OperatorStatistics, StatefulOperator, input::row_converter};
+use crate::detector::StreamDetectors;
+use crate::lifetime::{Lifetime, live_parts};
 use crate::plan::functions::{window_start, window_starts};
 use crate::plan::{AggregateKind, Operator};
 
@@ -101,14 +102,15 @@ impl Windows {
     /// # Errors
     /// If an expression does not fit, which planning rules out.
     pub fn new(members: &[usize], stream: &StreamDetectors, fires_early: bool) -> Result<Self> {
-        let detectors: Vec<&Detector> = members.iter().map(|index| &stream.detectors[*index]).collect();
-        let first = &detectors[0].plan;
-        let Operator::Window { size, slide, aggregates } = &first.operator else {
+        let first = &stream.detectors[members[0]];
+        let Operator::Window { size, slide, aggregates } = &first.plan.operator else {
             unreachable!("the caller looks at the operator");
         };
-        let types = key_types(detectors[0])?;
-        let member = |detector: &&Detector| Member::new(detector, &types, aggregates, fires_early);
-        let members = detectors.iter().map(member).collect::<Result<Vec<_>>>()?;
+        let types = key_types(first)?;
+        let member = |place: &usize| {
+            Member::new(stream.slots[*place], &stream.detectors[*place], &types, aggregates, fires_early)
+        };
+        let members = members.iter().map(member).collect::<Result<Vec<_>>>()?;
         Ok(Self {
             size: *size,
             slide: *slide,
@@ -248,7 +250,7 @@ impl Windows {
     /// values put together.
     fn promising(&self, member: &Member, groups: &Groups) -> Vec<usize> {
         let count = groups.groups.len();
-        let live: Vec<usize> = (0..count).filter(|group| groups.groups[*group].start >= member.silent_until).collect();
+        let live: Vec<usize> = (0..count).filter(|group| member.term.finds(groups.groups[*group].start)).collect();
         let costly = self.size != self.pane && self.distinct().next().is_some();
         if !costly || member.post.early() != Early::Lasting || live.is_empty() {
             return live;
@@ -363,7 +365,7 @@ impl StatefulOperator for Windows {
     }
 
     fn begin(&mut self, earliest: i64) {
-        self.members.iter_mut().for_each(|member| member.begin(earliest));
+        self.members.iter_mut().for_each(|member| member.term.begin(earliest));
     }
 
     fn fire_early(&mut self, now: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
@@ -405,6 +407,24 @@ impl StatefulOperator for Windows {
 
     fn mark(&self, marks: &mut Marks) {
         self.panes.iter().for_each(|(_, pane)| pane.ends.mark(marks));
+    }
+
+    fn join(&mut self, newcomer: Newcomer) {
+        match newcomer {
+            Newcomer::Window(member) => {
+                self.fires_early |= member.fires_early;
+                self.members.push(*member);
+            }
+            _ => unreachable!("who joins asks for the same"),
+        }
+    }
+
+    fn live(&mut self, live: &[(u32, Lifetime)]) {
+        live_parts(&mut self.members, live);
+    }
+
+    fn leave(&mut self, keys: &mut KeyTable) {
+        self.panes.iter().for_each(|(_, pane)| keys.release(pane.key));
     }
 
     fn statistics(&self) -> OperatorStatistics {

@@ -82,7 +82,7 @@ fn admin(settings: &Settings, launch: &Launch) -> Result<Option<Admin>, Failure>
     match &settings.admin {
         Some(address) if settings.admin_is_set => {
             let ready = Arc::new(std::sync::atomic::AtomicBool::new(true));
-            Ok(Some(Admin::start(address, Arc::clone(&launch.metrics), ready)?))
+            Ok(Some(Admin::start(address, Arc::clone(&launch.metrics), ready, None)?))
         }
         _ => Ok(None),
     }

@@ -1,11 +1,13 @@
 //! Kafka until the program is told to end.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use watchfire_engine::Outlet;
+use watchfire_engine::admin::Reload;
+use watchfire_engine::change;
 use watchfire_engine::detect::StreamDetectors;
 use watchfire_engine::finding::sinks::{self, FileMode, RejectSettings, SinkSettings};
 use watchfire_engine::source::{KafkaSource, StartFrom};
@@ -16,6 +18,8 @@ use super::{context, findings, line_format, terminal, terminal_format};
 use crate::arguments::Run;
 use crate::failure::Failure;
 use crate::launch::{Input, Launch, Outputs};
+use crate::rules::book::Book;
+use crate::rules::reload::Reloader;
 use crate::rules::{Rules, by_stream};
 use crate::screen::progress::{self, Rate};
 use crate::screen::{Screen, numbers, summary};
@@ -28,11 +32,10 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Reads until a signal; how many findings there were.
 pub(super) fn run(options: &Run, settings: &Settings, screen: &Screen) -> Result<u64, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let shutdown = signals::watch()?;
+    let (shutdown, reread) = (signals::watch()?, signals::reread()?);
     let rules = Rules::load(&settings.rules, &settings.streams).or_say(screen)?;
-    let mut launch = Launch::new(by_stream(rules.detectors, &settings.streams), settings.engine, Arc::clone(&clock));
+    let (mut launch, topics, reloader) = prepare(options, settings, rules, screen, &clock)?;
     launch.fires_early = true;
-    let topics = topics(options, settings, &launch.streams)?;
     let mut kafka = settings.kafka.clone();
     if let Some(from) = &options.from {
         kafka.from = StartFrom::try_from(from.clone()).map_err(|error| Failure::Setting(format!("--from: {error}")))?;
@@ -40,10 +43,8 @@ pub(super) fn run(options: &Run, settings: &Settings, screen: &Screen) -> Result
     let source = KafkaSource::connect(&kafka, &topics, Arc::clone(&clock))?;
     let outputs = outputs(options, settings, screen, &clock)?;
     let ready = Arc::new(AtomicBool::new(false));
-    let admin = settings.admin.as_deref().map(|a| Admin::start(a, Arc::clone(&launch.metrics), Arc::clone(&ready)));
-    let admin = admin.transpose()?;
+    let listening = admin(settings, &launch, &ready, &reloader)?;
     let names: Vec<&str> = topics.iter().map(|(topic, _)| topic.as_str()).collect();
-    let listening = admin.map_or(String::new(), |admin| format!("; http://{}/metrics", admin.address()));
     screen.notice(
         "note",
         &format!(
@@ -57,8 +58,10 @@ pub(super) fn run(options: &Run, settings: &Settings, screen: &Screen) -> Result
     let start = clock.now();
     let result = thread::scope(|scope| {
         let (over, watching) = (Arc::new(AtomicBool::new(false)), Arc::clone(&launch.metrics));
-        // The scope waits for this thread, so it must end whatever happens.
+        // The scope waits for these threads, so they must end whatever happens.
         let _end = End(Arc::clone(&over));
+        let ended = Arc::clone(&over);
+        scope.spawn(move || reloader.watch(&settings.rules, &reread, &ended));
         scope.spawn(move || look(&watching, &ready, &over));
         let (metrics, mut rate, clock) = (Arc::clone(&launch.metrics), Rate::new(), Arc::clone(&clock));
         let line = move || summary::status(&metrics, rate.next(&*clock, metrics.total().consumed), true);
@@ -74,12 +77,44 @@ pub(super) fn run(options: &Run, settings: &Settings, screen: &Screen) -> Result
     Ok(findings(&launch.metrics))
 }
 
-/// The topics of the streams that somebody asks for, or that detectors read.
-fn topics(
+/// Topics, each with the index of its stream.
+type Topics = Vec<(String, usize)>;
+
+/// A run of these rules, what it reads, and what reads the rules again.
+fn prepare(
     options: &Run,
     settings: &Settings,
-    streams: &[Arc<StreamDetectors>],
-) -> Result<Vec<(String, usize)>, Failure> {
+    rules: Rules,
+    screen: &Screen,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Launch, Topics, Arc<Reloader>), Failure> {
+    let (control, requests) = change::control();
+    let detectors = rules.detectors.clone();
+    let mut launch = Launch::new(by_stream(detectors, &settings.streams), settings.engine, Arc::clone(clock));
+    launch.changes = Mutex::new(Some(requests));
+    let topics = topics(options, settings, &launch.streams)?;
+    let read: Vec<usize> = topics.iter().map(|(_, stream)| *stream).collect();
+    let book = Book::new(&settings.rules, &settings.streams, &read, &rules);
+    let reloader = Reloader::new(book, control, Arc::clone(&launch.metrics), screen.clone(), Arc::clone(clock));
+    Ok((launch, topics, Arc::new(reloader)))
+}
+
+/// Opens the admin listener, and says where; nothing if there is none.
+fn admin(
+    settings: &Settings,
+    launch: &Launch,
+    ready: &Arc<AtomicBool>,
+    reloader: &Arc<Reloader>,
+) -> Result<String, Failure> {
+    let Some(address) = settings.admin.as_deref() else { return Ok(String::new()) };
+    let reloader = Arc::clone(reloader);
+    let reload: Reload = Arc::new(move || reloader.reload());
+    let admin = Admin::start(address, Arc::clone(&launch.metrics), Arc::clone(ready), Some(reload))?;
+    Ok(format!("; http://{}/metrics", admin.address()))
+}
+
+/// The topics of the streams that somebody asks for, or that detectors read.
+fn topics(options: &Run, settings: &Settings, streams: &[Arc<StreamDetectors>]) -> Result<Topics, Failure> {
     let mut chosen = Vec::new();
     for name in &options.stream {
         chosen.push(settings.stream_index(name)?);

@@ -34,7 +34,7 @@ impl Scene {
         let text = format!("/*\ntitle = \"t\"\nseverity = \"low\"\nabout = \"a\"\n*/\n{sql}");
         let detector = compile_text(&Planner::new(&streams), "d", &text).unwrap();
         let detectors = StreamDetectors::by_stream(std::slice::from_ref(&detector), &streams).swap_remove(0);
-        let sequences = Sequences::new(&detector, [&streams[0], &streams[0]]).unwrap();
+        let sequences = Sequences::new(0, &detector, [&streams[0], &streams[0]]).unwrap();
         Self {
             judge: Judge::new(Arc::clone(&detectors), SecretHasher::new([1, 2, 3, 4]), 1).unwrap(),
             sequences: Sequences { limits, ..sequences },

@@ -1,5 +1,8 @@
 //! Detectors as the program loads them: from folders, or those that ship with it.
 
+pub mod book;
+pub mod reload;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
