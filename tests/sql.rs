@@ -96,7 +96,9 @@ fn every_refusal_is_worded_as_it_should_be() {
 #[test]
 fn every_code_is_said_at_least_once() {
     let said: String = refusal::all().iter().map(|path| refusal::said(path)).collect();
-    let unsaid = codes::ALL.iter().filter(|(code, _)| !said.contains(&format!("[{code}]")));
+    // What depends on the run that is to take a detector is tried where such runs are: in cli's `rules/book.rs`.
+    let here = codes::ALL.iter().filter(|(code, _)| *code != codes::STREAM_NOT_READ);
+    let unsaid = here.filter(|(code, _)| !said.contains(&format!("[{code}]")));
     let unsaid: Vec<String> = unsaid.map(|(code, meaning)| format!("{code}: {meaning}")).collect();
     assert!(unsaid.is_empty(), "add a file to tests/sql/refused for\n{}", unsaid.join("\n"));
 }

@@ -29,9 +29,14 @@ pub fn settled<'a>(
     gone: impl Iterator<Item = (&'a Version, &'a Lifetime)>,
     beyond: &[i64],
 ) -> Vec<Lifetime> {
+    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (place, version) in versions.iter().enumerate() {
+        by_name.entry(version.info().name.as_str()).or_default().push(place);
+    }
+    // Versions of one detector may read different streams, and meet at one instant all the same.
     let beyond = |version: &Version| {
-        let streams = version.parts.iter().map(|part| beyond[part.reads().stream]);
-        streams.max().unwrap_or(i64::MIN)
+        let alike = by_name[version.info().name.as_str()].iter().flat_map(|place| &versions[*place].parts);
+        alike.map(|part| beyond[part.reads().stream]).max().unwrap_or(i64::MIN)
     };
     let of_slot = |slot: u32| versions.iter().find(|version| version.slot == slot);
     let first = |(version, term): (&Version, &Term)| {
@@ -40,19 +45,14 @@ pub fn settled<'a>(
             Term::Stays => before,
             Term::Ends => Lifetime { to: before.to.min(beyond(version)), ..before },
             Term::Begins { align, after } => {
-                let after = after.and_then(of_slot);
-                let from = aligned(beyond(version).max(after.map_or(i64::MIN, beyond)), align);
-                let goes_on = after.filter(|after| after.operator == version.operator);
-                let since = goes_on.and_then(|after| known(after.slot)).map_or(from, |lifetime| lifetime.since);
+                let from = aligned(beyond(version), align);
+                let after = after.and_then(of_slot).filter(|after| after.operator == version.operator);
+                let since = after.and_then(|after| known(after.slot)).map_or(from, |lifetime| lifetime.since);
                 Lifetime { from, to: i64::MAX, since }
             }
         }
     };
     let mut lifetimes: Vec<Lifetime> = versions.iter().zip(terms).map(first).collect();
-    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (place, version) in versions.iter().enumerate() {
-        by_name.entry(version.info().name.as_str()).or_default().push(place);
-    }
     for places in by_name.values().filter(|places| places.len() > 1) {
         let begins = places.iter().copied().find(|place| matches!(terms[*place], Term::Begins { .. }));
         let ends = places.iter().copied().find(|place| terms[*place] == Term::Ends);
