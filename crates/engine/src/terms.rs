@@ -47,7 +47,8 @@ pub fn settled<'a>(
             Term::Begins { align, after } => {
                 let from = aligned(beyond(version), align);
                 let after = after.and_then(of_slot).filter(|after| after.operator == version.operator);
-                let since = after.and_then(|after| known(after.slot)).map_or(from, |lifetime| lifetime.since);
+                // The one before may have yet to begin: no record that it leaves out was seen.
+                let since = after.and_then(|after| known(after.slot)).map_or(from, |before| before.since.min(from));
                 Lifetime { from, to: i64::MAX, since }
             }
         }

@@ -50,13 +50,16 @@ fn api_record(address: &str, status: u8, seconds: i64) -> String {
     )
 }
 
+/// What becomes of each of the three detectors that change: none, or a text and an edition.
+type Subjects = [Option<(u8, u8)>; 3];
+
 #[derive(Debug, Clone)]
 struct Case {
     /// Partition, event name, address and user by number, jitter of the time in seconds.
     records: Vec<(u8, u8, u8, u8, i8)>,
     cuts: Vec<bool>,
-    /// After which batch, and what then becomes of each of the three that change: none, or a text and an edition.
-    changes: Vec<(u8, [Option<(u8, u8)>; 3], bool)>,
+    /// After which batch, what is then asked for, and whether it is waited until what has ended is taken away.
+    changes: Vec<(u8, Subjects, bool)>,
     /// Whether nobody waits for the second stream before its first record.
     caught_up: bool,
     workers: usize,
@@ -72,7 +75,7 @@ fn case() -> impl Strategy<Value = Case> {
     let texts = prop::array::uniform3(0..count);
     let change = (0..30u8, [subject(), subject(), subject()], prop::bool::weighted(0.6), prop::bool::weighted(0.4));
     let changes = (texts, prop::collection::vec(change, 1..5)).prop_map(|(texts, changes)| {
-        let of = |(at, mut subjects, same, rest): (u8, [Option<(u8, u8)>; 3], bool, bool)| {
+        let of = |(at, mut subjects, same, rest): (u8, Subjects, bool, bool)| {
             if same {
                 subjects.iter_mut().zip(texts).for_each(|(subject, text)| *subject = subject.map(|(_, e)| (text, e)));
             }
@@ -145,8 +148,11 @@ fn begin(case: &Case) -> Vec<Step> {
     steps
 }
 
-/// Lines that were told of one detector, in order, without what differs between runs.
-fn told(outcome: &Outcome, name: &str) -> Vec<(String, u32, State, Vec<(Arc<str>, Value)>)> {
+/// A line, without what differs between runs.
+type Line = (String, u32, State, Vec<(Arc<str>, Value)>);
+
+/// Lines that were told of one detector, in order.
+fn told(outcome: &Outcome, name: &str) -> Vec<Line> {
     let of = outcome.findings.iter().filter(|finding| finding.detector.name == name);
     let mut lines: Vec<_> = of.map(|f| (f.finding_id.to_string(), f.revision, f.state, f.row.clone())).collect();
     // Keys' operators lie in tables whose order is by chance.

@@ -114,7 +114,7 @@ pub fn versions(first: &[Arc<Detector>], asked: &[Vec<Arc<Detector>>], changes: 
         for turned in change.changed.iter().chain(&change.added) {
             let detector = asked.iter().find(|detector| detector.info.name == turned.name).unwrap();
             let from = from(turned);
-            let since = if turned.goes_on { since[&turned.name] } else { from };
+            let since = if turned.goes_on { since[&turned.name].min(from) } else { from };
             versions.push(Version { detector: Arc::clone(detector), lifetime: Lifetime { from, to: i64::MAX, since } });
         }
     }

@@ -30,7 +30,10 @@ pub const TEXTS: [&str; 16] = [
     "learn: SELECT user_name, event_time FROM cloudtrail QUALIFY first_seen(INTERVAL '30 seconds') OVER (PARTITION BY user_name)",
 ];
 
-static KNOWN: LazyLock<Mutex<HashMap<(String, usize, usize), Arc<Detector>>>> = LazyLock::new(Mutex::default);
+/// Detectors by name, text and edition.
+type Known = HashMap<(String, usize, usize), Arc<Detector>>;
+
+static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
 static PLANNER: LazyLock<Planner> = LazyLock::new(|| Planner::new(&streams()));
 
 /// The detector of this name whose text is `TEXTS[text]`; another `edition` is another version of the same. The first
