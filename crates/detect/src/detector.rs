@@ -7,7 +7,7 @@ use datafusion_expr::Expr;
 use watchfire_record::{ColumnRequest, ColumnSource, DetectorInfo, Stream};
 
 use crate::matcher::is_system;
-use crate::plan::{DetectorPlan, Input, Operator};
+use crate::plan::{DetectorPlan, Input, LookUp, Operator};
 
 /// One detector, as it reads one of its inputs: what its findings say of it, and its plan.
 #[derive(Debug, Clone)]
@@ -109,7 +109,11 @@ pub struct StreamDetectors {
     pub kept: Vec<ColumnRequest>,
     /// What every batch is decoded to: all that predicates read, and all that detectors with state keep.
     pub decoded: Vec<ColumnRequest>,
-    /// The same and the system columns that predicates read, which come from the rows themselves.
+    /// What is looked up in tables, each look-up after those that it builds on.
+    pub look_ups: Vec<LookUp>,
+    /// What is taken of these, in their order: every batch has it after what is decoded.
+    pub looked_up: Vec<ColumnRequest>,
+    /// All these, and the system columns that predicates read, which come from the rows themselves.
     pub available: Vec<ColumnRequest>,
 }
 
@@ -140,6 +144,9 @@ impl StreamDetectors {
                 add(&mut available, request);
             }
         }
+        let (look_ups, looked_up) = look_ups(&detectors);
+        look_ups.iter().flat_map(|l| &l.key_columns).for_each(|request| add(&mut available, request.clone()));
+        available.retain(|request| !request.is_looked_up());
         available.sort_by_key(is_system);
         let (mut names, mut places, mut known) = (Vec::new(), Vec::new(), HashMap::new());
         for name in detectors.iter().map(|detector| &detector.info.name) {
@@ -148,10 +155,45 @@ impl StreamDetectors {
                 names.len() - 1
             }));
         }
-        let decoded = available.iter().filter(|request| !is_system(request)).cloned().collect();
+        let decoded: Vec<ColumnRequest> = available.iter().filter(|request| !is_system(request)).cloned().collect();
+        available.splice(decoded.len()..decoded.len(), looked_up.iter().cloned());
         let operators = operators(&detectors);
-        Self { stream, stream_index, names, places, detectors, operators, kept, decoded, available }
+        Self {
+            stream,
+            stream_index,
+            names,
+            places,
+            detectors,
+            operators,
+            kept,
+            decoded,
+            look_ups,
+            looked_up,
+            available,
+        }
     }
+}
+
+/// All look-ups of detectors, and what is taken of each, in their order.
+fn look_ups(detectors: &[Detector]) -> (Vec<LookUp>, Vec<ColumnRequest>) {
+    let (mut look_ups, mut taken) = (Vec::<LookUp>::new(), Vec::new());
+    for detector in detectors {
+        let Input { predicate_columns, row_columns, kept_columns, look_ups: own, .. } = detector.reads();
+        for look_up in own {
+            if !look_ups.iter().any(|known| known.name == look_up.name) {
+                look_ups.push(look_up.clone());
+            }
+        }
+        let of_keys = own.iter().flat_map(|look_up| &look_up.key_columns);
+        let read = predicate_columns.iter().chain(row_columns).chain(kept_columns).chain(of_keys);
+        read.filter(|request| request.is_looked_up()).for_each(|request| add(&mut taken, request.clone()));
+    }
+    let place = |request: &ColumnRequest| match &request.source {
+        ColumnSource::LookUp(source) => look_ups.iter().position(|look_up| look_up.name == source.look_up()),
+        _ => None,
+    };
+    taken.sort_by_key(place);
+    (look_ups, taken)
 }
 
 fn operators(detectors: &[Detector]) -> Vec<Vec<usize>> {

@@ -15,9 +15,11 @@ pub mod operators;
 pub mod oracle;
 pub mod plan;
 pub mod shard;
+pub mod tables;
 pub mod value;
 
 pub use detector::{Detector, StreamDetectors};
 pub use identities::Identities;
 pub use judge::{Judge, Judgement};
 pub use shard::{Shard, Step, StreamTime};
+pub use tables::{Table, TableDefinition};

@@ -89,6 +89,7 @@ impl Worker {
             clocks[stream].stamp(&mut batch, now);
             times(clocks)
         });
+        judge.look_up(&mut batch);
         let mut judgement = judge.select(&batch);
         let found =
             judge.matches(&batch, &judgement, &mut |batch, rows, columns| decoder.decode_rows(batch, rows, columns));

@@ -11,6 +11,8 @@ mod joins;
 mod known;
 #[path = "oracle/lives.rs"]
 mod lives;
+#[path = "oracle/looks.rs"]
+mod looks;
 #[path = "oracle/soak.rs"]
 mod soak;
 
@@ -45,6 +47,8 @@ const PARTITIONS: u8 = 5;
 #[derive(Debug, Clone)]
 struct Case {
     sql: String,
+    /// The lines of the tables that it looks up in; none if it does not.
+    tables: Vec<String>,
     /// How long it learns, seconds; 0 for not at all.
     learn: u8,
     /// Partition and text of each record, in order of intake. The partitions from [`CLOUDTRAIL_PARTITIONS`] on are `api`'s.
@@ -59,8 +63,11 @@ struct Case {
 /// As it stands in `oracle/known.rs`.
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sql, learn, records, cuts, lives, workers, shards } = self;
+        let Self { sql, tables, learn, records, cuts, lives, workers, shards } = self;
         let cuts = &cuts[..records.len().min(cuts.len())];
+        for table in tables {
+            writeln!(f, "/* a table:\n{table}*/")?;
+        }
         writeln!(f, "Known {{\n    name: \"\",\n    sql: {sql:?},\n    learn: {learn},\n    records: &[")?;
         records.iter().try_for_each(|(partition, text)| writeln!(f, "        ({partition}, r#\"{text}\"#),"))?;
         writeln!(f, "    ],\n    cuts: &{cuts:?},\n    lives: &{lives:?},")?;
@@ -257,10 +264,16 @@ fn case() -> impl Strategy<Value = Case> {
         2 => Just(vec![Life::WHOLE; partitions]),
         1 => prop::collection::vec(lives::life(), partitions)
     ];
-    let detector = prop_oneof![3 => detector(), 2 => joins::detector()];
+    let alone = |sql| (sql, Vec::new());
+    let detector = prop_oneof![
+        3 => detector().prop_map(alone),
+        2 => joins::detector().prop_map(alone),
+        2 => (looks::detector(), looks::lines()),
+    ];
     (detector, learn, copied, cuts, lives, 1..4usize, 1..4usize).prop_map(
-        |(sql, learn, records, cuts, lives, workers, shards)| Case {
+        |((sql, tables), learn, records, cuts, lives, workers, shards)| Case {
             sql,
+            tables,
             learn,
             records,
             cuts,
@@ -382,7 +395,12 @@ thread_local! {
 fn check(case: &Case) -> TestCaseResult {
     let streams = streams();
     let text = format!("/*\ntitle = \"t\"\nseverity = \"low\"\nabout = \"a\"\n*/\n{}", case.sql);
-    let mut detector = compile::compile_text(&PLANNER, "case", &text).unwrap_or_else(|problems| {
+    let compiled = if case.tables.is_empty() {
+        compile::compile_text(&PLANNER, "case", &text)
+    } else {
+        compile::compile_text(&Planner::with_tables(&streams, &looks::tables(&case.tables)), "case", &text)
+    };
+    let mut detector = compiled.unwrap_or_else(|problems| {
         panic!("{}\n{}", case.sql, problems.iter().map(|p| p.render(false)).collect::<String>())
     });
     if !matches!(detector.plan.operator, Operator::Match | Operator::Sequence(_)) {

@@ -143,9 +143,13 @@ impl Checker<'_> {
     }
 
     fn sub_query(&mut self, expr: &Expr, context: Context<'_>) {
+        if self.looks_up(expr, context) {
+            return;
+        }
         let span = self.span(expr, context.select);
         let (message, help) = match expr {
             Expr::Exists { subquery, .. } if context.place == Place::Where && !context.grouped => {
+                self.sequences += 1;
                 return self.query(subquery);
             }
             Expr::Exists { .. } => (
