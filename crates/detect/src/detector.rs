@@ -8,6 +8,7 @@ use watchfire_record::{ColumnRequest, ColumnSource, DetectorInfo, Stream};
 
 use crate::matcher::is_system;
 use crate::plan::{DetectorPlan, Input, LookUp, Operator};
+use crate::tables::Table;
 
 /// One detector, as it reads one of its inputs: what its findings say of it, and its plan.
 #[derive(Debug, Clone)]
@@ -40,6 +41,17 @@ impl Detector {
     /// The detector once for each of its inputs.
     pub fn by_input(&self) -> impl Iterator<Item = Self> {
         (0..self.plan.inputs.len()).map(|input| Self { input, ..self.clone() })
+    }
+
+    /// The same over other tables: `other` gives the one in the place of each.
+    ///
+    /// # Errors
+    /// That of `other`.
+    pub fn over_tables<E>(mut self, other: impl Fn(&Arc<Table>) -> Result<Arc<Table>, E>) -> Result<Self, E> {
+        for look_up in self.plan.inputs.iter_mut().flat_map(|input| &mut input.look_ups) {
+            look_up.table = other(&look_up.table)?;
+        }
+        Ok(self)
     }
 
     /// What a row that is only counted needs: what its expressions read, and its id.

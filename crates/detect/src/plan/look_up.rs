@@ -212,14 +212,26 @@ pub(super) fn flatten_join(join: &Join) -> Result<Option<Flat<'_>>, PlanProblem>
         (None, Some(table)) => Joined { join, table, records: left, found: right, table_first: false },
         (Some(table), None) => Joined { join, table, records: right, found: left, table_first: true },
         (Some(table), Some(_)) => {
-            return Err(problem(table, "two tables are joined, and no record is looked up", TABLE_FIRST));
+            return Err(problem(table, "two tables are joined, and no record is looked up", stream_first(table)));
         }
     };
     joined.flat().map(Some)
 }
 
-const TABLE_FIRST: &str =
-    "start with the stream: FROM cloudtrail s JOIN functions f ON f.arn = s.principal; each record finds a row or none";
+/// The whole key, as it is written in ON.
+fn whole_key(table: &Table) -> String {
+    let equal: Vec<String> = table.definition().key.iter().map(|key| format!("t.{key} = …")).collect();
+    equal.join(" AND ")
+}
+
+/// What is written where a table stands in a stream's place.
+fn stream_first(table: &Table) -> String {
+    let name = &table.definition().name;
+    format!(
+        "start with the stream: FROM cloudtrail s JOIN {name} t ON {}; each record finds one row or none",
+        whole_key(table)
+    )
+}
 
 fn problem(table: &Table, message: impl Into<String>, help: impl Into<String>) -> PlanProblem {
     let table = table.definition().name.clone();
@@ -230,7 +242,7 @@ fn problem(table: &Table, message: impl Into<String>, help: impl Into<String>) -
 pub(super) fn not_read(table: &Table) -> PlanProblem {
     let message =
         format!("the table `{}` is read like a stream, and nothing happens in a table", table.definition().name);
-    problem(table, message, TABLE_FIRST)
+    problem(table, message, stream_first(table))
 }
 
 /// A join of records with a table, on its way to a chain over the records.
@@ -252,9 +264,6 @@ impl<'a> Joined<'a> {
         let is_found = LookedUp::call(self.table, What::Found, &keys);
         // What must hold besides that there is a row.
         let mut asked = Vec::new();
-        for predicate in &self.found.predicates {
-            asked.push(self.taken(of_row(predicate)?, &keys)?);
-        }
         for condition in conditions {
             asked.push(self.taken(condition, &keys)?);
         }
@@ -291,25 +300,31 @@ impl<'a> Joined<'a> {
             JoinType::Inner | JoinType::Left | JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark
         );
         if !kept || (self.table_first && self.join.join_type != JoinType::Inner) {
-            return Err(problem(self.table, "this join keeps rows of the table that no record finds", TABLE_FIRST));
+            let message = "this join keeps rows of the table that no record finds";
+            return Err(problem(self.table, message, stream_first(self.table)));
         }
         match self.records.base {
             LogicalPlan::TableScan(_) | LogicalPlan::Join(_) | LogicalPlan::Union(_) => Ok(()),
             _ => Err(problem(
                 self.table,
                 "a table joined to the rows of a window or a range is not run in this version",
-                "join it to the stream, below the window: FROM cloudtrail s JOIN functions f ON f.arn = s.principal GROUP BY …",
+                format!(
+                    "join it to the stream, below the window: FROM cloudtrail s JOIN {} t ON {} GROUP BY …",
+                    self.table.definition().name,
+                    whole_key(self.table)
+                ),
             )),
         }
     }
 
-    /// What the key's columns are compared with, in their order, and what else is asked of both sides: over the chains'
-    /// bases.
+    /// What the key's columns are compared with, in their order, and what else is asked, of both sides or of the table's
+    /// row alone: over the chains' bases.
     fn keys(&self) -> Result<(Vec<Expr>, Vec<Expr>), PlanProblem> {
         let definition = self.table.definition();
         let mut keys: Vec<Option<Expr>> = vec![None; definition.key.len()];
         let mut conditions = Vec::new();
-        for conjunct in self.conjuncts()? {
+        let own = self.found.predicates.iter().map(of_row).collect::<Result<Vec<_>>>()?;
+        for conjunct in self.conjuncts()?.into_iter().chain(own) {
             match self.key(&conjunct)? {
                 Some((place, expr)) if keys[place].is_none() => keys[place] = Some(expr),
                 _ => conditions.push(conjunct),
@@ -332,13 +347,12 @@ impl<'a> Joined<'a> {
         let definition = self.table.definition();
         let (name, missing) = (&definition.name, missing.join(", "));
         let message = format!("the table `{name}` is joined without an equality with its key {missing}");
-        let wanted: Vec<String> = definition.key.iter().map(|key| format!("{name}.{key} = …")).collect();
         problem(
             self.table,
             message,
             format!(
-                "join by its whole key, compared with what the record says and nothing more: ON {}; if the types differ, cast the record's side. Ranges of addresses cannot be looked up in this version: list the addresses",
-                wanted.join(" AND ")
+                "join by its whole key, each column equal to what the record says: JOIN {name} t ON {}; if the types differ, cast the record's side",
+                whole_key(self.table)
             ),
         )
     }
@@ -435,7 +449,11 @@ impl<'a> Joined<'a> {
             _ => Err(problem(
                 self.table,
                 "NOT IN with a condition, or over a key of several columns, is not run in this version",
-                "write NOT EXISTS (SELECT 1 FROM functions f WHERE f.arn = … AND …)",
+                format!(
+                    "write NOT EXISTS (SELECT 1 FROM {} t WHERE {} AND …)",
+                    self.table.definition().name,
+                    whole_key(self.table)
+                ),
             )),
         }
     }

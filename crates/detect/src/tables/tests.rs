@@ -147,14 +147,20 @@ fn a_new_version_holds_from_its_instant_on() {
     assert_eq!((at("a", 99), at("c", 200)), (None, None));
 }
 
-/// Rows as their author wrote them: key, when each holds, and a number to know it by.
-fn intervals() -> impl Strategy<Value = Vec<(u8, i64, i64)>> {
+/// Times are about this one, microseconds.
+const EPOCH: i64 = 1_750_000_000_000_000;
+
+/// A row's key, and two times.
+type Row = (u8, i64, i64);
+
+/// Rows as their author wrote them: key, from when, and how long.
+fn intervals() -> impl Strategy<Value = Vec<Row>> {
     prop::collection::vec((0..4u8, -20..20i64, 1..9i64), 0..12)
 }
 
 /// The rows that do not hold at the time of one before them of the same key.
-fn sound(rows: Vec<(u8, i64, i64)>) -> Vec<(u8, i64, i64)> {
-    let mut kept: Vec<(u8, i64, i64)> = Vec::new();
+fn sound(rows: Vec<Row>) -> Vec<Row> {
+    let mut kept: Vec<Row> = Vec::new();
     for (key, from, length) in rows {
         let (from, to) = (from, from + length);
         if kept.iter().all(|(other, f, t)| *other != key || to <= *f || *t <= from) {
@@ -164,9 +170,9 @@ fn sound(rows: Vec<(u8, i64, i64)>) -> Vec<(u8, i64, i64)> {
     kept
 }
 
-fn table_of(rows: &[(u8, i64, i64)], name: &str) -> Table {
-    let line = |(index, (key, from, to)): (usize, &(u8, i64, i64))| {
-        let time = |micros: &i64| watchfire_record::time::format(*micros);
+fn table_of(rows: &[Row], name: &str) -> Table {
+    let line = |(index, (key, from, to)): (usize, &Row)| {
+        let time = |micros: &i64| watchfire_record::time::format(EPOCH + *micros);
         format!(
             "{{\"arn\":\"{key}\",\"valid_from\":\"{}\",\"valid_to\":\"{}\",\"n\":\"{name}{index}\"}}\n",
             time(from),
@@ -188,22 +194,22 @@ proptest! {
     fn versions_find_what_a_search_finds(old in intervals(), new in intervals(), from in -15..15i64) {
         let (old, new) = (sound(old), sound(new));
         let table = table_of(&old, "old");
-        let search = |rows: &[(u8, i64, i64)], name: &str, key: u8, time: i64| {
+        let search = |rows: &[Row], name: &str, key: u8, time: i64| {
             let row = rows.iter().position(|(k, f, t)| *k == key && *f <= time && time < *t);
             row.map(|row| format!("{name}{row}"))
         };
         let check = |expected: &dyn Fn(u8, i64) -> Option<String>| {
             for time in -25..25i64 {
                 for key in 0..5u8 {
-                    prop_assert_eq!(found(&table, &key.to_string(), time), expected(key, time));
+                    prop_assert_eq!(found(&table, &key.to_string(), EPOCH + time), expected(key, time));
                 }
                 let any = (0..5u8).any(|key| expected(key, time).is_some());
-                prop_assert_eq!(table.rows().any_at(time), any);
+                prop_assert_eq!(table.rows().any_at(EPOCH + time), any);
             }
             Ok(())
         };
         check(&|key, time| search(&old, "old", key, time))?;
-        table.replace(&table_of(&new, "new").rows(), from, i64::MIN);
+        table.replace(&table_of(&new, "new").rows(), EPOCH + from, i64::MIN);
         check(&|key, time| if time < from { search(&old, "old", key, time) } else { search(&new, "new", key, time) })?;
     }
 }

@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) fn run(options: &Run, settings: &Settings, screen: &Screen) -> Result<u64, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let shutdown = signals::watch()?;
-    let rules = Rules::load(&settings.rules, &settings.streams).or_say(screen)?;
+    let rules = Rules::load(&settings.rules, &settings.streams, &settings.tables()?).or_say(screen)?;
     let mut launch = Launch::new(by_stream(rules.detectors, &settings.streams), settings.engine, Arc::clone(&clock));
     launch.fires_early = true;
     let topics = topics(options, settings, &launch.streams)?;
