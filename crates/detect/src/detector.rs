@@ -1,13 +1,14 @@
 //! A detector ready to run, and all detectors of one stream.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use datafusion_expr::Expr;
 use watchfire_record::{ColumnRequest, ColumnSource, DetectorInfo, Stream};
 
 use crate::matcher::is_system;
-use crate::plan::{DetectorPlan, Input, LookUp, Operator};
+use crate::plan::{DetectorPlan, Input, LookUp, Operator, look_up};
 use crate::tables::Table;
 
 /// One detector, as it reads one of its inputs: what its findings say of it, and its plan.
@@ -48,9 +49,14 @@ impl Detector {
     /// # Errors
     /// That of `other`.
     pub fn over_tables<E>(mut self, other: impl Fn(&Arc<Table>) -> Result<Arc<Table>, E>) -> Result<Self, E> {
+        let mut others = HashMap::new();
         for look_up in self.plan.inputs.iter_mut().flat_map(|input| &mut input.look_ups) {
-            look_up.table = other(&look_up.table)?;
+            look_up.table = match others.entry(look_up.table.definition().name.clone()) {
+                Entry::Occupied(known) => Arc::clone(known.get()),
+                Entry::Vacant(new) => Arc::clone(new.insert(other(&look_up.table)?)),
+            };
         }
+        self.plan.logical = look_up::over_tables(self.plan.logical, &others);
         Ok(self)
     }
 

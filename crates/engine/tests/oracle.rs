@@ -21,7 +21,8 @@ use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::TimestampMicrosecondType;
 use lives::Life;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
@@ -32,7 +33,7 @@ use watchfire_engine::detect::plan::{Operator, Planner, SequenceKind};
 use watchfire_engine::detect::{Detector, StreamDetectors, compile};
 use watchfire_engine::finding::sinks::MemorySink;
 use watchfire_engine::pipeline::{self, Run};
-use watchfire_engine::source::{Event, MemorySource};
+use watchfire_engine::source::{Event, Source};
 use watchfire_engine::watermark::StreamClock;
 use watchfire_record::{ColumnRequest, ColumnSource, Finding, Row, SimulatedClock, State, Stream, Value, time};
 
@@ -313,12 +314,22 @@ fn at_rest(index: usize, stream: &Stream, events: &[Event]) -> AtRest {
     AtRest { processed: arrow::compute::concat_batches(&schema, &parts).unwrap(), accepted }
 }
 
-fn stream_through(case: &Case, detector: &Detector, events: Vec<Event>, fires_early: bool) -> Vec<Finding> {
+/// The latest event time of all records in these events, microseconds.
+fn latest(streams: &[Stream], events: &[Event]) -> Option<i64> {
+    let times = streams.iter().enumerate().flat_map(|(index, stream)| {
+        let records = at_rest(index, stream, events).processed;
+        let times = records.column_by_name("event_time").unwrap();
+        times.as_primitive::<TimestampMicrosecondType>().values().to_vec()
+    });
+    times.max()
+}
+
+fn stream_through(case: &Case, detector: &Detector, source: impl Source + 'static, fires_early: bool) -> Vec<Finding> {
     let streams = StreamDetectors::by_stream(std::slice::from_ref(detector), &streams());
     let sink = MemorySink::new("memory");
     let metrics = pipeline::metrics(&streams);
     let run = Run {
-        source: Box::new(MemorySource::new(events)),
+        source: Box::new(source),
         first_times: HashMap::new(),
         several_values: false,
         sinks: vec![Outlet::new(Box::new(sink.clone()), true)],
@@ -408,11 +419,14 @@ fn check(case: &Case) -> TestCaseResult {
     }
     let events = lives::events(case);
     let records: Vec<AtRest> = streams.iter().enumerate().map(|(index, s)| at_rest(index, s, &events)).collect();
-    let found = RUNTIME.with(|runtime| runtime.block_on(oracle::findings(&detector, &streams, &records)));
+    let change = || looks::Change::of(case, events.len(), |first| latest(&streams, &events[..first]));
+    let at_the_end = looks::after(case, &detector, change().as_ref());
+    let found = RUNTIME.with(|runtime| runtime.block_on(oracle::findings(&at_the_end, &streams, &records)));
     let found = found.unwrap_or_else(|error| panic!("{}\n{error}", case.sql));
     let expected: Vec<Comparable> = found.iter().map(comparable_oracle).collect();
     for fires_early in [false, true] {
-        let findings = stream_through(case, &detector, events.clone(), fires_early);
+        let (source, detector) = looks::Changing::new(case, &detector, events.clone(), change());
+        let findings = stream_through(case, &detector, source, fires_early);
         check_lives(&findings)?;
         check_evidence(&detector, &findings)?;
         let mut found: Vec<_> = findings.iter().filter(|f| f.state == State::Final).map(comparable).collect();

@@ -4,6 +4,7 @@
 //! that comes with the record's own. So what is joined can stand wherever a column of the stream can.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -62,6 +63,22 @@ pub fn table_of(node: &LogicalPlan) -> Option<&Arc<Table>> {
     let LogicalPlan::TableScan(scan) = node else { return None };
     let source: &dyn Any = scan.source.as_ref();
     source.downcast_ref::<LookUpTable>().map(|source| &source.table)
+}
+
+/// A plan that scans these tables, by name, in the places of others.
+#[must_use]
+pub fn over_tables(plan: LogicalPlan, tables: &HashMap<String, Arc<Table>>) -> LogicalPlan {
+    let replaced = plan.transform_up(|node| {
+        let other = table_of(&node).and_then(|table| tables.get(&table.definition().name));
+        match (other, node) {
+            (Some(table), LogicalPlan::TableScan(mut scan)) => {
+                scan.source = Arc::new(LookUpTable::new(Arc::clone(table)));
+                Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
+            }
+            (_, node) => Ok(Transformed::no(node)),
+        }
+    });
+    replaced.expect("nothing is done that fails").data
 }
 
 /// What a call takes of the row that is found.

@@ -14,6 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use watchfire_record::{ColumnDefinition, ColumnType, limits};
 
+use crate::language::nearest;
 pub use look_ups::LookUps;
 pub use read::{TableFormat, read};
 pub use rows::TableRows;
@@ -57,7 +58,11 @@ impl TableDefinition {
         for (place, name) in definition.key.iter().enumerate() {
             let named = [VALID_FROM, VALID_TO].contains(&name.as_str()) || definition.key[..place].contains(name);
             match definition.column_type(name) {
-                None => return wrong(format!("its key names `{name}`, which is no column of it")),
+                None => {
+                    let near = nearest(name, definition.columns.iter().map(|column| column.name.as_str()));
+                    let hint = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+                    return wrong(format!("its key names `{name}`, which is no column of it{hint}"));
+                }
                 Some(ColumnType::Float | ColumnType::Json) => {
                     return wrong(format!("its key `{name}` is of a type that is not compared exactly: make it text"));
                 }

@@ -192,7 +192,7 @@ impl<'a> Growing<'a> {
         let rows = TableRows::new(self.definition, &columns).map_err(|Unfit { row, other, why }| {
             let before = other.map_or(String::new(), |other| {
                 format!(
-                    ", in line {} before: a key has one row at a time; take one out, or say in {VALID_FROM} and {VALID_TO} when each holds",
+                    ", first in line {}: a key has one row at a time; take one out, or say in {VALID_FROM} and {VALID_TO} when each holds",
                     self.lines[other]
                 )
             });

@@ -67,7 +67,7 @@ fn what_is_wrong_is_said_with_its_line() {
         ("arn,memory,public,valid_from,valid_to\n,1,true,,\n", "f.csv:2: its key `arn` is empty"),
         (
             "arn,memory,public,valid_from,valid_to\na,1,true,,\nb,1,true,,\na,2,true,,\n",
-            "f.csv:4: the key a is there twice at one time, in line 2 before",
+            "f.csv:4: the key a is there twice at one time, first in line 2",
         ),
         (
             "arn,memory,public,valid_from,valid_to\na,1,true,2026-01-02T00:00:00Z,2026-01-01T00:00:00Z\n",
@@ -102,7 +102,7 @@ fn what_is_wrong_is_said_with_its_line() {
     }
     for (columns, key, says) in [
         (functions(), vec![], "lacks its key"),
-        (functions(), vec!["arm"], "names `arm`"),
+        (functions(), vec!["arm"], "names `arm`, which is no column of it; did you mean `arn`?"),
         (functions(), vec!["valid_to"], "cannot be part of its key"),
         (vec![column("x", ColumnType::Float)], vec!["x"], "not compared exactly"),
         (vec![column("x", ColumnType::Text), column("valid_to", ColumnType::Text)], vec!["x"], "its type is time"),

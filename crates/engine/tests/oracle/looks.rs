@@ -1,14 +1,16 @@
 //! Detectors that look up in tables, and the tables.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
-use watchfire_engine::detect::Table;
 use watchfire_engine::detect::tables::{TableFormat, read};
+use watchfire_engine::detect::{Detector, Table};
+use watchfire_engine::source::{Event, MemorySource, Source, SourceError};
 use watchfire_record::json::PathStep;
-use watchfire_record::{ColumnDefinition, ColumnType, time};
+use watchfire_record::{ColumnDefinition, ColumnType, Partition, time};
 
-use super::{NOW, aggregate, comparison, frame, joins, predicate, shown, window};
+use super::{Case, NOW, aggregate, comparison, frame, joins, predicate, shown, window};
 
 /// The tables' names, keys and columns.
 const TABLES: [(&str, &[&str], &[(&str, ColumnType)]); 3] = [
@@ -34,6 +36,92 @@ const TABLES: [(&str, &[&str], &[(&str, ColumnType)]); 3] = [
     ("levels", &["n"], &[("n", ColumnType::Integer), ("label", ColumnType::Text), ("weight", ColumnType::Float)]),
 ];
 
+/// How many tables there are. A case with twice as many lists has a second version of each.
+const COUNT: usize = TABLES.len();
+
+/// The second version of the tables of a case, if it has one, and when in its intake it comes.
+pub struct Change {
+    next: Vec<Arc<Table>>,
+    /// Before which event.
+    at: usize,
+    /// From which time on it holds: beyond those of all records before it.
+    from: i64,
+}
+
+impl Change {
+    /// The change in the midst of so many events; `latest` tells the latest time of the first ones.
+    pub fn of(case: &Case, events: usize, latest: impl Fn(usize) -> Option<i64>) -> Option<Self> {
+        let next = tables(case.tables.get(COUNT..).filter(|lines| !lines.is_empty())?);
+        let from = latest(events / 2).map_or(NOW, |time| time + 1);
+        Some(Self { next, at: events / 2, from })
+    }
+
+    fn make(&self, tables: &[Arc<Table>]) {
+        for (table, next) in tables.iter().zip(&self.next) {
+            table.replace(&next.rows(), self.from, i64::MIN);
+        }
+    }
+}
+
+/// The detector over tables of its own, as they are after the change.
+pub fn after(case: &Case, detector: &Detector, change: Option<&Change>) -> Detector {
+    let own = tables(&case.tables);
+    change.iter().for_each(|change| change.make(&own));
+    over(detector, &own)
+}
+
+fn over(detector: &Detector, tables: &[Arc<Table>]) -> Detector {
+    let named = |wanted: &Arc<Table>| {
+        let name = &wanted.definition().name;
+        tables.iter().find(|table| table.definition().name == *name).cloned().ok_or(())
+    };
+    detector.clone().over_tables(named).unwrap()
+}
+
+/// A source in the midst of which tables change.
+pub struct Changing {
+    inner: MemorySource,
+    change: Option<Change>,
+    tables: Vec<Arc<Table>>,
+    given: usize,
+}
+
+impl Changing {
+    /// These events, and the detector over the tables that change between them.
+    pub fn new(case: &Case, detector: &Detector, events: Vec<Event>, change: Option<Change>) -> (Self, Detector) {
+        let tables = tables(&case.tables);
+        let detector = over(detector, &tables);
+        (Self { inner: MemorySource::new(events), change, tables, given: 0 }, detector)
+    }
+}
+
+impl Source for Changing {
+    fn poll(&mut self, wait: Duration) -> Result<Event, SourceError> {
+        if let Some(change) = self.change.take_if(|change| change.at == self.given) {
+            change.make(&self.tables);
+        }
+        let event = self.inner.poll(wait)?;
+        self.given += usize::from(!matches!(event, Event::Nothing));
+        Ok(event)
+    }
+
+    fn commit(&mut self, done: &[(Arc<Partition>, i64)]) -> Result<(), SourceError> {
+        self.inner.commit(done)
+    }
+
+    fn release(&mut self, done: &[(Arc<Partition>, i64)]) -> Result<(), SourceError> {
+        self.inner.release(done)
+    }
+
+    fn close(&mut self, done: &[(Arc<Partition>, i64)]) -> Result<(), SourceError> {
+        self.inner.close(done)
+    }
+
+    fn set_paused(&mut self, paused: bool) {
+        self.inner.set_paused(paused);
+    }
+}
+
 /// The tables of a case, each by the lines of its file.
 pub fn tables(lines: &[String]) -> Vec<Arc<Table>> {
     let column = |(name, column_type): &(&str, ColumnType)| ColumnDefinition {
@@ -47,7 +135,7 @@ pub fn tables(lines: &[String]) -> Vec<Arc<Table>> {
         let table = read((name, lines.as_bytes()), TableFormat::JsonLines, name, columns, key);
         Arc::new(table.unwrap_or_else(|error| panic!("{error}\n{lines}")))
     };
-    TABLES.iter().zip(lines).map(table).collect()
+    TABLES.iter().zip(lines).map(table).collect::<Vec<_>>()
 }
 
 fn text() -> impl Strategy<Value = &'static str> {
@@ -81,8 +169,15 @@ fn person(name: &'static str) -> impl Strategy<Value = String> {
     })
 }
 
-/// The lines of each table's file.
+/// The lines of each table's file, of one version or of two.
 pub fn lines() -> impl Strategy<Value = Vec<String>> {
+    prop_oneof![
+        1 => one_version(),
+        1 => (one_version(), one_version()).prop_map(|(before, after)| [before, after].concat()),
+    ]
+}
+
+fn one_version() -> impl Strategy<Value = Vec<String>> {
     let people =
         (person("u1"), person("U1"), person("u2"), person("1.1.1.1")).prop_map(|(a, b, c, d)| a + &b + &c + &d);
     let address = prop_oneof![Just("1.1.1.1"), Just("u1")];
