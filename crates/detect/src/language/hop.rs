@@ -58,7 +58,7 @@ pub(super) fn spread(query: &mut Query) {
     ];
     subquery.with = None;
     let mut derived = |inner: Select, alias: Ident| {
-        subquery.body = Box::new(SetExpr::Select(Box::new(inner)));
+        *subquery.body = SetExpr::Select(Box::new(inner));
         TableFactor::Derived {
             lateral: false,
             subquery: Box::new(subquery.clone()),

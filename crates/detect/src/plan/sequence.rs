@@ -103,7 +103,7 @@ pub(super) fn plan(
     }
     for predicate in &above.predicates {
         let predicate = sides.meaning(predicate)?;
-        look_up::of_one_record(&predicate, |column| side_of(column))?;
+        look_up::of_one_record(&predicate, side_of)?;
         // Above EXISTS there is nothing but its own side; above a join its WHERE says what its ON might.
         if kind == SequenceKind::Pair {
             taken.condition(predicate, &sides)?
@@ -112,7 +112,7 @@ pub(super) fn plan(
         }
     }
     let outputs = above.outputs.iter().map(|expr| sides.meaning(expr)).collect::<Result<Vec<_>>>()?;
-    outputs.iter().try_for_each(|output| look_up::of_one_record(output, |column| side_of(column)))?;
+    outputs.iter().try_for_each(|output| look_up::of_one_record(output, side_of))?;
     taken.finish(logical, &sides, &outputs)
 }
 

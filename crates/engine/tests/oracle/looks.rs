@@ -12,8 +12,11 @@ use watchfire_record::{ColumnDefinition, ColumnType, Partition, time};
 
 use super::{Case, NOW, aggregate, comparison, frame, joins, predicate, shown, window};
 
-/// The tables' names, keys and columns.
-const TABLES: [(&str, &[&str], &[(&str, ColumnType)]); 3] = [
+/// A table's name, key and columns.
+type Declared = (&'static str, &'static [&'static str], &'static [(&'static str, ColumnType)]);
+
+/// The tables of all cases.
+const TABLES: [Declared; 3] = [
     (
         "people",
         &["person"],
@@ -129,7 +132,7 @@ pub fn tables(lines: &[String]) -> Vec<Arc<Table>> {
         column_type: *column_type,
         path: vec![PathStep::Key((*name).to_owned())],
     };
-    let table = |((name, key, columns), lines): (&(&str, &[&str], &[(&str, ColumnType)]), &String)| {
+    let table = |((name, key, columns), lines): (&Declared, &String)| {
         let key = key.iter().map(|name| (*name).to_owned()).collect();
         let columns = columns.iter().map(column).collect();
         let table = read((name, lines.as_bytes()), TableFormat::JsonLines, name, columns, key);
