@@ -147,6 +147,58 @@ fn a_new_version_holds_from_its_instant_on() {
     assert_eq!((at("a", 99), at("c", 200)), (None, None));
 }
 
+#[test]
+fn a_worker_that_knows_a_key_takes_a_new_version() {
+    use watchfire_record::{Batch, Column, ColumnRequest, ColumnSource, Interner, LookUpSource, Row};
+    let table = Arc::new(csv("arn,owner\nb,x\n", Vec::new()).unwrap());
+    let request = |source| ColumnRequest { source, column_type: ColumnType::Text };
+    let who = request(ColumnSource::Column("who".into()));
+    let wanted = [
+        request(ColumnSource::LookUp(LookUpSource::Found("f[who]".into()))),
+        request(ColumnSource::LookUp(LookUpSource::Column("f[who]".into(), "owner".into()))),
+    ];
+    let look_up = crate::plan::LookUp {
+        name: "f[who]".into(),
+        table: Arc::clone(&table),
+        keys: vec![datafusion_expr::Expr::Column(datafusion_common::Column::from_name("who"))],
+        key_columns: vec![who.clone()],
+    };
+    let columns = crate::matcher::BatchColumns::new([who].into_iter().chain(wanted.clone()).collect());
+    let hasher = crate::identities::SecretHasher::new([1, 2, 3, 4]);
+    let mut look_ups = LookUps::new(&[look_up], &wanted).unwrap();
+    let mut values = Interner::new(10, 100);
+    let ids: Vec<u32> = ["a", "b", "c"].iter().map(|text| values.intern(text).unwrap()).collect();
+    let mut owners = |interned: bool, time: i64| {
+        let row = Row {
+            event_time: time,
+            timestamp: 0,
+            watermark: i64::MIN,
+            offset: 0,
+            index: 0,
+            partition: 0,
+            flags: 0,
+            text_start: 0,
+            text_end: 0,
+            context: 0,
+        };
+        let mut who = Column::Interned { ids: ids.clone(), values: Arc::new(values.clone()) };
+        if !interned {
+            who = Column::Plain(who.to_array());
+        }
+        let mut batch = Batch { rows: vec![row; 3], columns: vec![who], ..Batch::default() };
+        look_ups.extend(&mut batch, &columns, &hasher);
+        let [_, found, owner] = batch.columns.as_slice() else { panic!("two columns are added") };
+        let shown = |row| (!found.to_array().is_null(row)).then(|| value_at(&owner.to_array(), row).to_string());
+        [0, 1, 2].map(|row| shown(row).unwrap_or_default())
+    };
+    assert_eq!(owners(true, 0), ["", "x", ""]);
+    table.replace(&csv("arn,owner\na,y\nb,z\n", Vec::new()).unwrap().rows(), 100, i64::MIN);
+    for interned in [true, false, true] {
+        assert_eq!(owners(interned, 99), ["", "x", ""]);
+        assert_eq!(owners(interned, 100), ["y", "z", ""]);
+    }
+}
+
 /// Times are about this one, microseconds.
 const EPOCH: i64 = 1_750_000_000_000_000;
 

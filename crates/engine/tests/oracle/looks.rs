@@ -101,6 +101,8 @@ impl Changing {
 impl Source for Changing {
     fn poll(&mut self, wait: Duration) -> Result<Event, SourceError> {
         if let Some(change) = self.change.take_if(|change| change.at == self.given) {
+            // So that workers meet both versions.
+            std::thread::sleep(Duration::from_millis(4));
             change.make(&self.tables);
         }
         let event = self.inner.poll(wait)?;
