@@ -146,6 +146,6 @@ mod tests {
     fn rows_of_a_group_are_next_to_one_another_in_their_order() {
         let groups = [2, 0, 2, 1, 0, 2];
         assert_eq!(in_groups(6, 4, |row| groups[row as usize]), [1, 4, 3, 0, 2, 5]);
-        assert_eq!(in_groups(0, 0, |_| 0), []);
+        assert_eq!(in_groups(0, 0, |_| 0), [0u32; 0]);
     }
 }
