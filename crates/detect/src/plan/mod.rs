@@ -246,7 +246,8 @@ impl Planner {
         Self::with_tables(streams, &[])
     }
 
-    /// A planner that knows these streams, and these tables to look up in. No two have one name.
+    /// A planner that knows these streams, and these tables to look up in. No two have one name. Detectors that run
+    /// together are planned with the same tables: a new version of one is its [`Table::replace`].
     #[must_use]
     pub fn with_tables(streams: &[Stream], tables: &[Arc<Table>]) -> Self {
         Self {
