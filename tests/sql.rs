@@ -16,8 +16,12 @@ mod refusal;
 mod run;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use watchfire_engine::detect::Table;
 use watchfire_engine::detect::language::codes;
+use watchfire_engine::detect::plan::Planner;
+use watchfire_engine::detect::tables::{self, TableFormat};
 use watchfire_record::json::PathStep;
 use watchfire_record::{ColumnDefinition, ColumnType, Stream};
 
@@ -59,6 +63,43 @@ fn streams() -> Vec<Stream> {
     let mut streams = Stream::built_ins();
     streams.push(events);
     streams
+}
+
+/// The tables of the examples, read from `tests/sql/tables`.
+fn tables() -> Vec<Arc<Table>> {
+    use ColumnType::{Boolean, Integer, Json, Text, Time};
+    let of = |file: &str, key: &[&str], types: &[(&str, ColumnType)]| {
+        let (name, end) = file.split_once('.').unwrap();
+        let column = |(name, column_type): &(&str, ColumnType)| ColumnDefinition {
+            name: (*name).to_owned(),
+            column_type: *column_type,
+            path: Vec::new(),
+        };
+        let columns = types.iter().map(column).collect();
+        let format = if end == "csv" { TableFormat::Csv } else { TableFormat::JsonLines };
+        let bytes = std::fs::read(folder().join("tables").join(file)).unwrap();
+        let key = key.iter().map(|name| (*name).to_owned()).collect();
+        Arc::new(tables::read((file, &bytes), format, name, columns, key).unwrap())
+    };
+    let functions = [
+        ("name", Text),
+        ("owner", Text),
+        ("critical", Boolean),
+        ("memory", Integer),
+        (tables::VALID_FROM, Time),
+        (tables::VALID_TO, Time),
+    ];
+    vec![
+        of("bad_addresses.csv", &["address"], &[("address", Text), ("list", Text), ("since", Time)]),
+        of("functions.csv", &["name"], &functions),
+        of("approved.jsonl", &["account", "region"], &[("account", Integer), ("region", Text), ("by", Json)]),
+        of("office_addresses.csv", &["address"], &[]),
+    ]
+}
+
+/// A planner for the examples.
+fn planner() -> Planner {
+    Planner::with_tables(&streams(), &tables())
 }
 
 /// The expected text of a file, written first if that is asked for; the difference, if there is one.

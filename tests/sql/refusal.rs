@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use watchfire_engine::detect::compile::compile_all;
 use watchfire_engine::detect::language::{self, Diagnostic};
-use watchfire_engine::detect::plan::Planner;
 
-use super::{compare, folder, streams};
+use super::{compare, folder, planner};
 
 /// All files and folders of `tests/sql/refused` of which something is said.
 pub fn all() -> Vec<PathBuf> {
@@ -28,7 +27,7 @@ fn diagnostics(path: &Path) -> Vec<Diagnostic> {
     match language::load(&[path.to_path_buf()]) {
         Err(said) => said,
         Ok(files) => {
-            let mut said = compile_all(&Planner::new(&streams()), &files).1;
+            let mut said = compile_all(&planner(), &files).1;
             said.extend(files.iter().filter_map(language::missing_tests_warning));
             said
         }

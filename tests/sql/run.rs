@@ -8,7 +8,6 @@ use arrow::array::RecordBatch;
 use watchfire_engine::Outlet;
 use watchfire_engine::decode::Decoder;
 use watchfire_engine::detect::oracle::{self, AtRest};
-use watchfire_engine::detect::plan::Planner;
 use watchfire_engine::detect::{Detector, StreamDetectors, compile};
 use watchfire_engine::finding::sinks::MemorySink;
 use watchfire_engine::finding::to_json;
@@ -18,7 +17,7 @@ use watchfire_engine::watermark::StreamClock;
 use watchfire_record::{ColumnRequest, ColumnSource, Finding, RawBatch, Row, SimulatedClock, State, Stream, Value};
 
 use super::example::Example;
-use super::{compare, streams};
+use super::{compare, planner, streams};
 
 /// What counts of a finding, as in the `findings.jsonl` of a shipped detector.
 const MEMBERS: [&str; 6] = ["detector", "state", "window", "window_end", "keys", "row"];
@@ -30,7 +29,7 @@ const RUNS: [(usize, usize, usize, bool); 4] =
 /// All that is not as it should be with an example.
 pub fn differences(example: &Example) -> Vec<String> {
     let streams = streams();
-    let detector = match compile::compile_text(&Planner::new(&streams), &example.name, &example.sql) {
+    let detector = match compile::compile_text(&planner(), &example.name, &example.sql) {
         Ok(detector) => detector,
         Err(said) => {
             let said: Vec<String> = said.iter().map(|diagnostic| diagnostic.render(false)).collect();

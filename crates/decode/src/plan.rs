@@ -157,6 +157,7 @@ fn column(stream: &Stream, request: &ColumnRequest, tree: &mut Tree) -> ColumnPl
     let mut plan = match &request.source {
         ColumnSource::Column(name) => named(stream, name, column_type, tree),
         ColumnSource::Path(name, steps) => below(stream, name, steps, tree),
+        ColumnSource::LookUp(_) => unreachable!("tables are looked up after decoding"),
     };
     plan.column_type = column_type;
     plan

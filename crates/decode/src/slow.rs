@@ -242,6 +242,7 @@ impl<'a> State<'a> {
         let name = match &column.source {
             ColumnSource::Column(name) => name.as_str(),
             ColumnSource::Path(name, path) => return self.path(name, path),
+            ColumnSource::LookUp(_) => return Cell::Null,
         };
         match name {
             "event_time" => return Cell::Time(event_time),

@@ -38,7 +38,7 @@ pub fn compile(planner: &Planner, name: &str, file: &str, text: &str) -> (Option
         Ok(parsed) => parsed,
         Err(errors) => return (None, errors),
     };
-    let mut said = language::check(&parsed, planner.streams());
+    let mut said = language::check(&parsed, planner.streams(), planner.tables());
     if said.iter().any(Diagnostic::is_error) {
         return (None, said);
     }
@@ -61,6 +61,10 @@ pub fn compile(planner: &Planner, name: &str, file: &str, text: &str) -> (Option
         }
         Err(PlanProblem::Join { message, help }) => {
             said.push(language::from_join(&parsed, &message, &help));
+            return (None, said);
+        }
+        Err(PlanProblem::LookUp { message, help, table }) => {
+            said.push(language::from_look_up(&parsed, &message, &help, &table));
             return (None, said);
         }
     };

@@ -1,5 +1,6 @@
 //! A detector ready to run, and all detectors of one stream.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -7,7 +8,8 @@ use watchfire_record::{ColumnRequest, ColumnSource, DetectorInfo, Stream};
 
 use crate::clauses::Clauses;
 use crate::matcher::is_system;
-use crate::plan::{DetectorPlan, Input, Operator};
+use crate::plan::{DetectorPlan, Input, LookUp, Operator, look_up};
+use crate::tables::Table;
 use crate::version::{Version, Versions};
 
 /// One detector, as it reads one of its inputs: what its findings say of it, and its plan.
@@ -47,6 +49,22 @@ impl Detector {
     #[must_use]
     pub fn of_input(&self, input: usize) -> Self {
         Self { input, ..self.clone() }
+    }
+
+    /// The same over other tables: `other` gives the one in the place of each.
+    ///
+    /// # Errors
+    /// That of `other`.
+    pub fn over_tables<E>(mut self, other: impl Fn(&Arc<Table>) -> Result<Arc<Table>, E>) -> Result<Self, E> {
+        let mut others = HashMap::new();
+        for look_up in self.plan.inputs.iter_mut().flat_map(|input| &mut input.look_ups) {
+            look_up.table = match others.entry(look_up.table.definition().name.clone()) {
+                Entry::Occupied(known) => Arc::clone(known.get()),
+                Entry::Vacant(new) => Arc::clone(new.insert(other(&look_up.table)?)),
+            };
+        }
+        self.plan.logical = look_up::over_tables(self.plan.logical, &others);
+        Ok(self)
     }
 
     /// What a row that is only counted needs: what its expressions read, and its id.
@@ -120,7 +138,11 @@ pub struct StreamDetectors {
     pub kept: Arc<[ColumnRequest]>,
     /// What every batch is decoded to: all that predicates read, and all that detectors with state keep.
     pub decoded: Vec<ColumnRequest>,
-    /// The same and the system columns that predicates read, which come from the rows themselves.
+    /// What is looked up in tables, each look-up after those that it builds on.
+    pub look_ups: Vec<LookUp>,
+    /// What is taken of these, in their order: every batch has it after what is decoded.
+    pub looked_up: Vec<ColumnRequest>,
+    /// All these, and the system columns that predicates read, which come from the rows themselves.
     pub available: Vec<ColumnRequest>,
 }
 
@@ -165,9 +187,13 @@ impl StreamDetectors {
                 available.add(request);
             }
         }
+        let (look_ups, looked_up) = look_ups(&detectors);
+        look_ups.iter().flat_map(|l| &l.key_columns).for_each(|request| available.add(request.clone()));
         let mut available = available.list;
+        available.retain(|request| !request.is_looked_up());
         available.sort_by_key(is_system);
-        let decoded = available.iter().filter(|request| !is_system(request)).cloned().collect();
+        let decoded: Vec<ColumnRequest> = available.iter().filter(|request| !is_system(request)).cloned().collect();
+        available.splice(decoded.len()..decoded.len(), looked_up.iter().cloned());
         let (numbers, operators) = operators(&parts).into_iter().unzip();
         Self {
             clauses: Clauses::new(&detectors, before),
@@ -179,9 +205,34 @@ impl StreamDetectors {
             operators,
             numbers,
             decoded,
+            look_ups,
+            looked_up,
             available,
         }
     }
+}
+
+/// All look-ups of detectors, and what is taken of each, in their order.
+fn look_ups(detectors: &[Arc<Detector>]) -> (Vec<LookUp>, Vec<ColumnRequest>) {
+    let (mut look_ups, mut taken) = (Vec::<LookUp>::new(), Columns::default());
+    for detector in detectors {
+        let Input { predicate_columns, row_columns, kept_columns, look_ups: own, .. } = detector.reads();
+        for look_up in own {
+            if !look_ups.iter().any(|known| known.name == look_up.name) {
+                look_ups.push(look_up.clone());
+            }
+        }
+        let of_keys = own.iter().flat_map(|look_up| &look_up.key_columns);
+        let read = predicate_columns.iter().chain(row_columns).chain(kept_columns).chain(of_keys);
+        read.filter(|request| request.is_looked_up()).for_each(|request| taken.add(request.clone()));
+    }
+    let mut taken = taken.list;
+    let place = |request: &ColumnRequest| match &request.source {
+        ColumnSource::LookUp(source) => look_ups.iter().position(|look_up| look_up.name == source.look_up()),
+        _ => None,
+    };
+    taken.sort_by_key(place);
+    (look_ups, taken)
 }
 
 /// The operators' numbers, and the indices of the detectors of each.

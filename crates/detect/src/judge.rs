@@ -18,7 +18,8 @@ use crate::matcher::{BatchColumns, Matcher};
 use crate::operators::feed::StreamBatch;
 use crate::operators::feeder::Feeder;
 use crate::operators::shared::{BatchInputs, SharedInputs};
-use crate::value::{Subject, finding_id, value_at};
+use crate::tables::LookUps;
+use crate::value::{Subject, finding_id, match_operator, value_at};
 
 /// Reads columns of chosen rows of the batch at hand: match findings read most of theirs only when they are found.
 pub type Fetch<'a> = dyn FnMut(&Batch, &[u32], &[ColumnRequest]) -> Vec<ArrayRef> + 'a;
@@ -27,6 +28,7 @@ pub type Fetch<'a> = dyn FnMut(&Batch, &[u32], &[ColumnRequest]) -> Vec<ArrayRef
 pub struct Judge {
     detectors: Arc<StreamDetectors>,
     columns: BatchColumns,
+    look_ups: LookUps,
     matcher: Matcher,
     matches: BTreeMap<usize, MatchRow>,
     feeder: Feeder,
@@ -52,11 +54,16 @@ pub struct Identified {
 
 /// How a match detector makes a finding of a row.
 struct MatchRow {
+    /// What is fetched for the rows that are found, then what the batch has of tables for them.
     columns: Vec<ColumnRequest>,
+    /// How many are fetched.
+    fetched: usize,
     event_id: usize,
     identity: Vec<usize>,
     outputs: Vec<(Arc<str>, Expression)>,
     keys: Vec<usize>,
+    /// The keys by which rows of tables are joined.
+    joined: Vec<Expression>,
     /// Which branch of a union it is; 0 for a detector without.
     branch: i64,
 }
@@ -81,7 +88,8 @@ impl Judge {
         let identity = needed.then(|| identity_names(stream).iter().map(|name| named(stream, name)).collect());
         Ok(Self {
             matcher: Matcher::new(&clauses.different, &detectors.available)?,
-            columns: BatchColumns::new(detectors.decoded.clone()),
+            columns: BatchColumns::new(detectors.decoded.iter().chain(&detectors.looked_up).cloned().collect()),
+            look_ups: LookUps::new(&detectors.look_ups, &detectors.looked_up)?,
             matches,
             feeder,
             shared,
@@ -89,6 +97,11 @@ impl Judge {
             hasher,
             detectors,
         })
+    }
+
+    /// Adds to a stamped batch what tables have for its rows. To be called once, before all else.
+    pub fn look_up(&mut self, batch: &mut Batch) {
+        self.look_ups.extend(batch, &self.columns, &self.hasher);
     }
 
     /// Which rows of a stamped batch each detector wants.
@@ -115,11 +128,11 @@ impl Judge {
             let rows = &judgement.rows[self.detectors.clauses.of_detector[*index]];
             let info = &self.detectors.detectors[*index].info;
             if lifetimes[*index].contains_all(span) {
-                row.findings(info, batch, rows, fetch, &mut found);
+                row.findings(info, batch, (rows, &self.columns), fetch, &mut found);
             } else {
                 let mut rows = rows.clone();
                 rows.retain(|row| lifetimes[*index].contains(batch.rows[*row as usize].event_time));
-                row.findings(info, batch, &rows, fetch, &mut found);
+                row.findings(info, batch, (&rows, &self.columns), fetch, &mut found);
             }
         }
         found
@@ -238,8 +251,12 @@ fn span(batch: &Batch) -> (i64, i64) {
 
 impl MatchRow {
     fn new(detector: &Detector, detectors: &StreamDetectors) -> Result<Self> {
-        let columns = detector.row_columns(&detectors.stream);
+        let mut columns = detector.row_columns(&detectors.stream);
+        columns.sort_by_key(ColumnRequest::is_looked_up);
+        let fetched = columns.iter().filter(|request| !request.is_looked_up()).count();
         let fields = schema(schema_of(&columns));
+        let joined = detector.reads().joined.iter().map(|expr| Expression::compile(expr, &fields));
+        let joined = joined.collect::<Result<_>>()?;
         let place = |name: &str| columns.iter().position(|c| c.name() == name).expect("row_columns names it");
         let outputs = detector.reads().outputs.iter();
         let outputs = outputs.map(|(name, expr)| Ok((name.as_str().into(), Expression::compile(expr, &fields)?)));
@@ -251,6 +268,8 @@ impl MatchRow {
             keys: detector.key.iter().filter_map(key).collect(),
             outputs,
             columns,
+            fetched,
+            joined,
             branch: i64::try_from(detector.input).expect("branches are few"),
         })
     }
@@ -259,25 +278,30 @@ impl MatchRow {
         &self,
         info: &Arc<DetectorInfo>,
         batch: &Batch,
-        rows: &[u32],
+        (rows, columns): (&[u32], &BatchColumns),
         fetch: &mut Fetch<'_>,
         found: &mut Vec<Finding>,
     ) {
         if rows.is_empty() {
             return;
         }
-        let arrays = fetch(batch, rows, &self.columns);
+        let (fetched, looked_up) = self.columns.split_at(self.fetched);
+        let mut arrays = fetch(batch, rows, fetched);
+        arrays.extend(looked_up.iter().map(|request| columns.take(batch, request, rows)));
         let table = record_batch(&schema(schema_of(&self.columns)), arrays.clone(), rows.len());
         let outputs: Vec<ArrayRef> = self.outputs.iter().map(|(_, expression)| expression.evaluate(&table)).collect();
+        let joined: Vec<ArrayRef> = self.joined.iter().map(|expression| expression.evaluate(&table)).collect();
+        let operator = match_operator(&self.joined);
         for (place, row) in rows.iter().enumerate() {
             let row_at = |index: usize| (Arc::clone(&self.outputs[index].0), value_at(&outputs[index], place));
             let keys: Vec<(Arc<str>, Value)> = self.keys.iter().map(|index| row_at(*index)).collect();
-            let key_values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).collect();
+            let looked_up = joined.iter().map(|array| value_at(array, place));
+            let key_values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).chain(looked_up).collect();
             let identity: Vec<Value> = self.identity.iter().map(|column| value_at(&arrays[*column], place)).collect();
             let record = &batch.rows[*row as usize];
             let event_id = value_at(&arrays[self.event_id], place).to_string();
             found.push(Finding {
-                finding_id: finding_id(&info.name, "match", self.branch, &key_values, Subject::Record(&identity)),
+                finding_id: finding_id(&info.name, operator, self.branch, &key_values, Subject::Record(&identity)),
                 keys,
                 row: (0..self.outputs.len()).map(row_at).collect(),
                 evidence: vec![Evidence { event_id, position: batch.position(record), event_time: record.event_time }],

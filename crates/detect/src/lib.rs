@@ -18,6 +18,7 @@ pub mod operators;
 pub mod oracle;
 pub mod plan;
 pub mod shard;
+pub mod tables;
 pub mod value;
 pub mod version;
 
@@ -26,4 +27,5 @@ pub use identities::Identities;
 pub use judge::{Judge, Judgement};
 pub use lifetime::Lifetime;
 pub use shard::{Shard, Step, StreamTime};
+pub use tables::{Table, TableDefinition};
 pub use version::{Version, Versions};

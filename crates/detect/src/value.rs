@@ -77,6 +77,13 @@ pub fn finding_id(detector: &str, operator: &str, size: i64, keys: &[Value], sub
     FindingId(id)
 }
 
+/// What a finding's identity calls the operator of a detector that judges each record by itself: `joined` are the keys by
+/// which rows of tables are joined.
+#[must_use]
+pub fn match_operator<T>(joined: &[T]) -> &'static str {
+    if joined.is_empty() { "match" } else { "look-up" }
+}
+
 fn record_part(hasher: &mut blake3::Hasher, identity: &[Value]) {
     part(hasher, b'r', &[]);
     identity.iter().for_each(|value| value_part(hasher, value));

@@ -121,6 +121,7 @@ impl Worker {
         });
         // In the turn it was settled when the job's rules are live.
         let lifetimes = &self.rules.by_stream()[stream];
+        judge.look_up(&mut batch);
         let mut judgement = judge.select(&batch);
         let mut fetch = |batch: &Batch, rows: &[u32], columns: &[_]| decoder.decode_rows(batch, rows, columns);
         let found = judge.matches(&batch, &judgement, lifetimes, &mut fetch);

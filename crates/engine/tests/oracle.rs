@@ -11,6 +11,8 @@ mod joins;
 mod known;
 #[path = "oracle/lives.rs"]
 mod lives;
+#[path = "oracle/looks.rs"]
+mod looks;
 #[path = "oracle/soak.rs"]
 mod soak;
 
@@ -19,7 +21,8 @@ use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::TimestampMicrosecondType;
 use lives::Life;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
@@ -30,7 +33,7 @@ use watchfire_engine::detect::plan::{Operator, Planner, SequenceKind};
 use watchfire_engine::detect::{Detector, StreamDetectors, compile};
 use watchfire_engine::finding::sinks::MemorySink;
 use watchfire_engine::pipeline::{self, Run};
-use watchfire_engine::source::{Event, MemorySource};
+use watchfire_engine::source::{Event, Source};
 use watchfire_engine::watermark::StreamClock;
 use watchfire_record::{ColumnRequest, ColumnSource, Finding, Row, SimulatedClock, State, Stream, Value, time};
 
@@ -45,6 +48,8 @@ const PARTITIONS: u8 = 5;
 #[derive(Debug, Clone)]
 struct Case {
     sql: String,
+    /// The lines of the tables that it looks up in; none if it does not.
+    tables: Vec<String>,
     /// How long it learns, seconds; 0 for not at all.
     learn: u8,
     /// Partition and text of each record, in order of intake. The partitions from [`CLOUDTRAIL_PARTITIONS`] on are `api`'s.
@@ -59,8 +64,11 @@ struct Case {
 /// As it stands in `oracle/known.rs`.
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sql, learn, records, cuts, lives, workers, shards } = self;
+        let Self { sql, tables, learn, records, cuts, lives, workers, shards } = self;
         let cuts = &cuts[..records.len().min(cuts.len())];
+        for table in tables {
+            writeln!(f, "/* a table:\n{table}*/")?;
+        }
         writeln!(f, "Known {{\n    name: \"\",\n    sql: {sql:?},\n    learn: {learn},\n    records: &[")?;
         records.iter().try_for_each(|(partition, text)| writeln!(f, "        ({partition}, r#\"{text}\"#),"))?;
         writeln!(f, "    ],\n    cuts: &{cuts:?},\n    lives: &{lives:?},")?;
@@ -257,10 +265,16 @@ fn case() -> impl Strategy<Value = Case> {
         2 => Just(vec![Life::WHOLE; partitions]),
         1 => prop::collection::vec(lives::life(), partitions)
     ];
-    let detector = prop_oneof![3 => detector(), 2 => joins::detector()];
+    let alone = |sql| (sql, Vec::new());
+    let detector = prop_oneof![
+        3 => detector().prop_map(alone),
+        2 => joins::detector().prop_map(alone),
+        2 => (looks::detector(), looks::lines()),
+    ];
     (detector, learn, copied, cuts, lives, 1..4usize, 1..4usize).prop_map(
-        |(sql, learn, records, cuts, lives, workers, shards)| Case {
+        |((sql, tables), learn, records, cuts, lives, workers, shards)| Case {
             sql,
+            tables,
             learn,
             records,
             cuts,
@@ -300,12 +314,22 @@ fn at_rest(index: usize, stream: &Stream, events: &[Event]) -> AtRest {
     AtRest { processed: arrow::compute::concat_batches(&schema, &parts).unwrap(), accepted }
 }
 
-fn stream_through(case: &Case, detector: &Detector, events: Vec<Event>, fires_early: bool) -> Vec<Finding> {
+/// The latest event time of all records in these events, microseconds.
+fn latest(streams: &[Stream], events: &[Event]) -> Option<i64> {
+    let times = streams.iter().enumerate().flat_map(|(index, stream)| {
+        let records = at_rest(index, stream, events).processed;
+        let times = records.column_by_name("event_time").unwrap();
+        times.as_primitive::<TimestampMicrosecondType>().values().to_vec()
+    });
+    times.max()
+}
+
+fn stream_through(case: &Case, detector: &Detector, source: impl Source + 'static, fires_early: bool) -> Vec<Finding> {
     let streams = StreamDetectors::by_stream(std::slice::from_ref(detector), &streams());
     let sink = MemorySink::new("memory");
     let metrics = pipeline::metrics(&streams);
     let run = Run {
-        source: Box::new(MemorySource::new(events)),
+        source: Box::new(source),
         first_times: HashMap::new(),
         several_values: false,
         sinks: vec![Outlet::new(Box::new(sink.clone()), true)],
@@ -383,7 +407,12 @@ thread_local! {
 fn check(case: &Case) -> TestCaseResult {
     let streams = streams();
     let text = format!("/*\ntitle = \"t\"\nseverity = \"low\"\nabout = \"a\"\n*/\n{}", case.sql);
-    let mut detector = compile::compile_text(&PLANNER, "case", &text).unwrap_or_else(|problems| {
+    let compiled = if case.tables.is_empty() {
+        compile::compile_text(&PLANNER, "case", &text)
+    } else {
+        compile::compile_text(&Planner::with_tables(&streams, &looks::tables(&case.tables)), "case", &text)
+    };
+    let mut detector = compiled.unwrap_or_else(|problems| {
         panic!("{}\n{}", case.sql, problems.iter().map(|p| p.render(false)).collect::<String>())
     });
     if !matches!(detector.plan.operator, Operator::Match | Operator::Sequence(_)) {
@@ -391,11 +420,14 @@ fn check(case: &Case) -> TestCaseResult {
     }
     let events = lives::events(case);
     let records: Vec<AtRest> = streams.iter().enumerate().map(|(index, s)| at_rest(index, s, &events)).collect();
-    let found = RUNTIME.with(|runtime| runtime.block_on(oracle::findings(&detector, &streams, &records)));
+    let change = || looks::Change::of(case, events.len(), |first| latest(&streams, &events[..first]));
+    let at_the_end = looks::after(case, &detector, change().as_ref());
+    let found = RUNTIME.with(|runtime| runtime.block_on(oracle::findings(&at_the_end, &streams, &records)));
     let found = found.unwrap_or_else(|error| panic!("{}\n{error}", case.sql));
     let expected: Vec<Comparable> = found.iter().map(comparable_oracle).collect();
     for fires_early in [false, true] {
-        let findings = stream_through(case, &detector, events.clone(), fires_early);
+        let (source, detector) = looks::Changing::new(case, &detector, events.clone(), change());
+        let findings = stream_through(case, &detector, source, fires_early);
         check_lives(&findings)?;
         check_evidence(&detector, &findings)?;
         let mut found: Vec<_> = findings.iter().filter(|f| f.state == State::Final).map(comparable).collect();

@@ -42,6 +42,29 @@ pub enum ColumnSource {
     Column(String),
     /// The text (`->>`) at a path below a JSON column of the stream.
     Path(String, Vec<PathStep>),
+    /// What a table has for the record. The decoder is not asked for it.
+    LookUp(LookUpSource),
+}
+
+/// What is taken of a look-up, which is known by a name: `functions[principal]`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum LookUpSource {
+    /// This column of the row that is found.
+    Column(String, String),
+    /// Whether a row is found: a text if so, else NULL.
+    Found(String),
+    /// Whether the table has any row at the record's time: a text if so, else NULL.
+    Any(String),
+}
+
+impl LookUpSource {
+    /// The look-up's name.
+    #[must_use]
+    pub fn look_up(&self) -> &str {
+        match self {
+            Self::Column(look_up, _) | Self::Found(look_up) | Self::Any(look_up) => look_up,
+        }
+    }
 }
 
 /// One column that live detectors read.
@@ -54,7 +77,8 @@ pub struct ColumnRequest {
 }
 
 impl ColumnRequest {
-    /// The column's name in a batch: the stream's own, or `request->'tags'->>'env'` for a path.
+    /// The column's name in a batch: the stream's own, `request->'tags'->>'env'` for a path, `functions[principal].owner`
+    /// for a look-up.
     #[must_use]
     pub fn name(&self) -> String {
         match &self.source {
@@ -70,6 +94,15 @@ impl ColumnRequest {
                 }
                 name
             }
+            ColumnSource::LookUp(LookUpSource::Column(look_up, column)) => format!("{look_up}.{column}"),
+            ColumnSource::LookUp(LookUpSource::Found(look_up)) => look_up.clone(),
+            ColumnSource::LookUp(LookUpSource::Any(look_up)) => format!("{look_up}.*"),
         }
+    }
+
+    /// Whether it is what a table has for the record, which the decoder does not know.
+    #[must_use]
+    pub fn is_looked_up(&self) -> bool {
+        matches!(self.source, ColumnSource::LookUp(_))
     }
 }

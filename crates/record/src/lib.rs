@@ -18,7 +18,7 @@ pub mod stream;
 pub mod time;
 
 pub use batch::{Batch, Column, Reject, Row};
-pub use column::{ColumnRequest, ColumnSource, ColumnType};
+pub use column::{ColumnRequest, ColumnSource, ColumnType, LookUpSource};
 pub use finding::{DetectorInfo, Evidence, Finding, FindingId, Severity, State, Value};
 pub use interner::Interner;
 pub use position::{Partition, Position};

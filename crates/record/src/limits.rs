@@ -22,6 +22,14 @@ pub const INTERNED_BYTES: usize = 8 << 20;
 pub const RULE_BYTES: usize = 256 << 10;
 /// First and last records that a finding names as evidence, each.
 pub const EVIDENCE_RECORDS: usize = 5;
+/// Bytes of a look-up table's file. Larger: refused.
+pub const TABLE_BYTES: usize = 256 << 20;
+/// Rows of a look-up table. More: refused.
+pub const TABLE_ROWS: usize = 2_000_000;
+/// Bytes of one row of a look-up table. Longer: refused.
+pub const TABLE_ROW_BYTES: usize = 64 << 10;
+/// Columns of a look-up table. More: refused.
+pub const TABLE_COLUMNS: usize = 64;
 /// Keys that one detector keeps state for in one shard. More: those of least count that never fired go first, and what they would still find says `complete: false`.
 pub const KEYS: usize = 1_000_000;
 /// Distinct values counted for one key; `count(DISTINCT …)` saturates here.

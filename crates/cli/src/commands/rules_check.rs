@@ -15,7 +15,7 @@ use crate::settings::Settings;
 /// [`Failure::Rule`] if a detector is wrong.
 pub fn run(options: &RulePaths, settings: &Settings, screen: &Screen) -> Result<(), Failure> {
     let paths = if options.paths.is_empty() { &settings.rules } else { &options.paths };
-    let mut rules = Rules::load(paths, &settings.streams);
+    let mut rules = Rules::load(paths, &settings.streams, &settings.tables()?);
     for warning in rules.files.iter().filter_map(missing_tests_warning) {
         if !rules.diagnostics.contains(&warning) {
             rules.diagnostics.push(warning);

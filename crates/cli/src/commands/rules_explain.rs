@@ -28,11 +28,12 @@ const LABEL: usize = 12;
 pub fn run(options: &Explain, settings: &Settings, screen: &Screen) -> Result<(), Failure> {
     let is_path = Path::new(&options.what).exists();
     let paths = if is_path { vec![PathBuf::from(&options.what)] } else { settings.rules.clone() };
-    let mut rules = Rules::load(&paths, &settings.streams);
+    let tables = settings.tables()?;
+    let mut rules = Rules::load(&paths, &settings.streams, &tables);
     if !is_path {
         let file = rules.files.iter().find(|file| file.name == options.what);
         let file = file.cloned().ok_or_else(|| unknown(&options.what, &rules))?;
-        rules = Rules::compile(vec![file], &settings.streams);
+        rules = Rules::compile(vec![file], &settings.streams, &tables);
     }
     let rules = rules.or_say(screen)?;
     for (index, detector) in rules.detectors.iter().enumerate() {
@@ -101,6 +102,7 @@ fn explain(detector: &Detector, streams: &[Stream], screen: &Screen) -> String {
         let predicates = one.reads().predicates.iter().map(|part| plain(&part.to_string()));
         lines.each("where", or_none(predicates.collect(), "every record"));
     }
+    lines.each("looks up", inputs::look_ups(&parts));
     lines.each("keys", plan.keys.iter().map(|(name, expr)| named(name, &plain(&expr.to_string()))));
     lines.each("keys", detector.key.iter().cloned());
     lines.each("computes", plan.operator.aggregates().iter().enumerate().map(|(index, a)| aggregate(index, a)));
@@ -194,7 +196,8 @@ fn decoded(parts: &[Detector], stream: &Stream) -> String {
         return of_each;
     }
     let shown = parts.iter().flat_map(|part| part.row_columns(stream));
-    let mut more: Vec<String> = shown.map(|request| request.name()).filter(|name| !names.contains(name)).collect();
+    let decoded = shown.filter(|request| !request.is_looked_up());
+    let mut more: Vec<String> = decoded.map(|request| request.name()).filter(|name| !names.contains(name)).collect();
     more.dedup();
     if more.is_empty() { of_each } else { format!("{of_each}; of those found also {}", more.join(", ")) }
 }

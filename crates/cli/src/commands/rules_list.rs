@@ -18,7 +18,7 @@ use crate::settings::Settings;
 /// [`Failure::Rule`] if one is wrong.
 pub fn run(options: &RulePaths, settings: &Settings, screen: &Screen) -> Result<(), Failure> {
     let paths = if options.paths.is_empty() { &settings.rules } else { &options.paths };
-    let rules = Rules::load(paths, &settings.streams);
+    let rules = Rules::load(paths, &settings.streams, &settings.tables()?);
     let errors = rules.say_errors(screen);
     let text = if options.json {
         rules.detectors.iter().map(|detector| format!("{}\n", as_json(detector))).collect()
@@ -41,6 +41,7 @@ fn as_json(detector: &Detector) -> serde_json::Value {
 pub fn operator(detector: &Detector) -> &'static str {
     match &detector.plan.operator {
         Operator::Match if detector.plan.inputs.len() > 1 => "union",
+        Operator::Match if !detector.plan.inputs[0].look_ups.is_empty() => "look-up",
         Operator::Match => "match",
         Operator::Sequence(Sequence { kind: SequenceKind::Absent, .. }) => "absence",
         Operator::Sequence(_) => "sequence",

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use watchfire_engine::detect::language::{self, Diagnostic, RuleFile, codes};
 use watchfire_engine::detect::plan::Planner;
 use watchfire_engine::detect::{Detector, compile};
-use watchfire_record::Stream;
 
 use super::{Rules, shipped};
 
@@ -35,8 +34,10 @@ pub struct Reading {
 }
 
 impl Book {
-    /// The detectors that a run starts with. `read` are the indices of the streams that it reads.
-    pub fn new(paths: &[PathBuf], streams: &[Stream], read: &[usize], rules: &Rules) -> Self {
+    /// The detectors that a run starts with, over these streams and tables. `read` are the indices of the streams that it
+    /// reads.
+    pub fn new(paths: &[PathBuf], planner: Planner, read: &[usize], rules: &Rules) -> Self {
+        let streams = planner.streams();
         let detectors: HashMap<&str, &Detector> = rules.detectors.iter().map(|d| (d.info.name.as_str(), d)).collect();
         let known = |file: &RuleFile| {
             let detector = Arc::new((*detectors.get(file.name.as_str())?).clone());
@@ -44,8 +45,8 @@ impl Book {
         };
         Self {
             paths: paths.to_vec(),
-            planner: Planner::new(streams),
             read: read.iter().map(|index| streams[*index].name.clone()).collect(),
+            planner,
             known: rules.files.iter().filter_map(known).collect(),
         }
     }
@@ -101,6 +102,8 @@ impl Book {
 
 #[cfg(test)]
 mod tests {
+    use watchfire_record::Stream;
+
     use super::*;
 
     const RULE: &str = "/*\ntitle = \"t\"\nseverity = \"low\"\nabout = \"a\"\n*/\nSELECT event_name FROM cloudtrail WHERE event_name = 'A'\n";
@@ -112,7 +115,7 @@ mod tests {
         write("a.sql", RULE);
         write("b.sql", RULE);
         let (paths, streams) = ([folder.path().to_path_buf()], Stream::built_ins());
-        let mut book = Book::new(&paths, &streams, &[0], &Rules::load(&paths, &streams));
+        let mut book = Book::new(&paths, Planner::new(&streams), &[0], &Rules::load(&paths, &streams, &[]));
         let first = book.read().unwrap().detectors;
         write("b.sql", &RULE.replace("'A'", "'B'"));
         write("c.sql", RULE);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use include_dir::{Dir, include_dir};
 use watchfire_engine::detect::language::{self, Diagnostic, RuleFile};
 use watchfire_engine::detect::plan::Planner;
-use watchfire_engine::detect::{Detector, StreamDetectors, compile};
+use watchfire_engine::detect::{Detector, StreamDetectors, Table, compile};
 use watchfire_record::Stream;
 
 use crate::failure::Failure;
@@ -31,17 +31,17 @@ pub struct Rules {
 
 impl Rules {
     /// Loads and compiles. No path: the detectors that ship.
-    pub fn load(paths: &[PathBuf], streams: &[Stream]) -> Self {
+    pub fn load(paths: &[PathBuf], streams: &[Stream], tables: &[Arc<Table>]) -> Self {
         let loaded = if paths.is_empty() { Ok(shipped()) } else { language::load(paths) };
         match loaded {
             Err(diagnostics) => Self { files: Vec::new(), detectors: Vec::new(), diagnostics },
-            Ok(files) => Self::compile(files, streams),
+            Ok(files) => Self::compile(files, streams, tables),
         }
     }
 
     /// Compiles files that are loaded.
-    pub fn compile(files: Vec<RuleFile>, streams: &[Stream]) -> Self {
-        let (detectors, diagnostics) = compile::compile_all(&Planner::new(streams), &files);
+    pub fn compile(files: Vec<RuleFile>, streams: &[Stream], tables: &[Arc<Table>]) -> Self {
+        let (detectors, diagnostics) = compile::compile_all(&Planner::with_tables(streams, tables), &files);
         Self { files, detectors, diagnostics }
     }
 

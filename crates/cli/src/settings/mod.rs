@@ -6,6 +6,7 @@ pub mod layers;
 pub mod schema;
 pub mod show;
 mod streams;
+mod tables;
 mod typed;
 
 #[cfg(test)]

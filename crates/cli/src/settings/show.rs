@@ -23,6 +23,7 @@ pub fn rows(settings: &Settings) -> Vec<Row> {
         match entry.path {
             "kafka.raw.**" => written(settings, &["kafka", "raw"], &mut rows),
             "streams.*.topic" => settings.streams.iter().for_each(|stream| rows.extend(of_stream(settings, stream))),
+            "tables.*.file" => written(settings, &["tables"], &mut rows),
             "sinks.*.type" => written(settings, &["sinks"], &mut rows),
             "rejects.type" => written(settings, &["rejects"], &mut rows),
             path if path.contains('*') || path.starts_with("rejects.") => {}

@@ -29,7 +29,7 @@ pub(super) fn build(merged: &Merged) -> Result<Vec<Stream>, SettingsError> {
     Ok(streams)
 }
 
-fn check_name(name: &str, setting: &str) -> Result<(), SettingsError> {
+pub(super) fn check_name(name: &str, setting: &str) -> Result<(), SettingsError> {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
     let starts = name.starts_with(|c: char| c.is_ascii_lowercase());
     if starts && name.len() <= 64 && name.bytes().all(fits) {
@@ -89,24 +89,11 @@ fn column(
     if SYSTEM_COLUMNS.iter().any(|(system, _)| *system == name) || name == "raw" {
         return Err(wrong("every stream has a column of this name"));
     }
-    let steps = definition.get("path").and_then(toml::Value::as_array);
-    let path = steps.into_iter().flatten().map(|step| match step {
-        toml::Value::Integer(index) => PathStep::Index(*index),
-        other => PathStep::Key(other.as_str().unwrap_or_default().to_owned()),
-    });
-    let path: Vec<PathStep> = path.collect();
+    let path = path_of(definition);
     if path.is_empty() {
         return Err(wrong("it lacks its path: path = \"detail.user\""));
     }
-    let default = if name == "event_time" { "time" } else { "text" };
-    let column_type = match definition.get("type").and_then(toml::Value::as_str).unwrap_or(default) {
-        "json" => ColumnType::Json,
-        "integer" => ColumnType::Integer,
-        "float" => ColumnType::Float,
-        "boolean" => ColumnType::Boolean,
-        "time" => ColumnType::Time,
-        _ => ColumnType::Text,
-    };
+    let column_type = column_type_of(definition, if name == "event_time" { "time" } else { "text" });
     let fixed = match name {
         "event_time" => Some((ColumnType::Time, "time")),
         "event_id" => Some((ColumnType::Text, "text")),
@@ -117,6 +104,28 @@ fn column(
         return Err(wrong(&format!("its type is always {said}")));
     }
     Ok(ColumnDefinition { name: name.to_owned(), column_type, path })
+}
+
+/// The path that a column is read from; empty if none is given.
+pub(super) fn path_of(definition: &toml::Value) -> Vec<PathStep> {
+    let steps = definition.get("path").and_then(toml::Value::as_array);
+    let step = |step: &toml::Value| match step {
+        toml::Value::Integer(index) => PathStep::Index(*index),
+        other => PathStep::Key(other.as_str().unwrap_or_default().to_owned()),
+    };
+    steps.into_iter().flatten().map(step).collect()
+}
+
+/// The type that a column is declared to have.
+pub(super) fn column_type_of(definition: &toml::Value, default: &str) -> ColumnType {
+    match definition.get("type").and_then(toml::Value::as_str).unwrap_or(default) {
+        "json" => ColumnType::Json,
+        "integer" => ColumnType::Integer,
+        "float" => ColumnType::Float,
+        "boolean" => ColumnType::Boolean,
+        "time" => ColumnType::Time,
+        _ => ColumnType::Text,
+    }
 }
 
 fn adjust(merged: &Merged, stream: &mut Stream) -> Result<(), SettingsError> {

@@ -133,3 +133,51 @@ fn streams_are_declared_sinks_opened_and_properties_handed_on() {
     assert_eq!(layer(&settings, "sinks.out.path"), ("found.jsonl".into(), "watchfire.toml:14".into()));
     assert!(build("", &[], &["admin.listen="]).unwrap().admin.is_none());
 }
+
+#[test]
+fn tables_are_declared_and_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("bad.csv"), "address,list\n192.0.2.1,x\n").unwrap();
+    std::fs::write(path("functions.data"), "{\"FunctionName\":\"pay\",\"Tags\":{\"owner\":\"me\"},\"Memory\":128}\n")
+        .unwrap();
+    let file = format!(
+        "[tables.bad]\nfile = '{}'\nkey = ['address']\n[tables.functions]\nfile = '{}'\nformat = 'jsonl'\nkey = 'name'\n\
+         columns.name.path = 'FunctionName'\ncolumns.owner.path = 'Tags.owner'\ncolumns.memory = {{ path = 'Memory', type = 'integer' }}\n\
+         columns.valid_from.path = 'Since'\n",
+        path("bad.csv"),
+        path("functions.data")
+    );
+    let settings = build(&file, &[], &[]).unwrap();
+    let tables = settings.tables().unwrap();
+    let names: Vec<&str> = tables.iter().map(|table| table.definition().name.as_str()).collect();
+    assert_eq!(names, ["bad", "functions"]);
+    let [bad, functions] = tables.as_slice() else { panic!("there are two") };
+    assert_eq!((bad.rows().len(), functions.rows().len()), (1, 1));
+    assert_eq!(functions.definition().column_type("memory"), Some(ColumnType::Integer));
+    assert_eq!(functions.definition().column_type("valid_from"), Some(ColumnType::Time));
+    assert_eq!(layer(&settings, "tables.functions.key"), ("name".into(), "watchfire.toml:7".into()));
+    let argued = build("", &[], &[&format!("tables.bad.file={}", path("bad.csv")), "tables.bad.key=address"]).unwrap();
+    assert_eq!(argued.tables().unwrap().len(), 1);
+
+    std::fs::write(path("twice.csv"), "address,list\na,x\nb,y\na,z\n").unwrap();
+    for (file, says) in [
+        (
+            "[tables.cloudtrail]\nfile = 'a.csv'\nkey = 'a'".to_owned(),
+            "there is a stream of this name (watchfire.toml:3)",
+        ),
+        ("[tables.t]\nkey = 'a'".to_owned(), "it lacks its file"),
+        ("[tables.t]\nfile = 'a.txt'\nkey = 'a'".to_owned(), "format = \"csv\""),
+        ("[tables.Table]\nfile = 'a.csv'".to_owned(), "no name in SQL"),
+        ("[tables.t]\nfil = 'a.csv'".to_owned(), "`tables.t.file`"),
+        ("[tables.t]\nfile = 'nowhere.csv'\nkey = 'a'".to_owned(), "`nowhere.csv` cannot be read"),
+        (
+            format!("[tables.t]\nfile = '{}'\nkey = 'address'", path("twice.csv")),
+            "twice.csv:4: the key a is there twice",
+        ),
+        (format!("[tables.t]\nfile = '{}'\nkey = 'name'", path("twice.csv")), "its key names `name`"),
+    ] {
+        let said = build(&file, &[], &[]).and_then(|settings| settings.tables().map_err(|error| error.0)).unwrap_err();
+        assert!(said.contains(says), "{file}: {said}");
+    }
+}

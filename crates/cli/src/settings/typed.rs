@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
+use watchfire_engine::detect::Table;
 use watchfire_engine::finding::SinkSettings;
 use watchfire_engine::finding::sinks::RejectSettings;
 use watchfire_engine::source::KafkaSettings;
 use watchfire_engine::source::kafka::settings::PASSWORD_VARIABLE;
 use watchfire_record::Stream;
 
+use super::tables::{self, TableSettings};
 use super::{Merged, SettingsError, streams};
 
 /// All settings.
@@ -20,6 +23,8 @@ pub struct Settings {
     pub kafka: KafkaSettings,
     /// The built-in streams, adjusted, then those that are declared.
     pub streams: Vec<Stream>,
+    /// The tables that detectors look up in; their files are not read yet.
+    tables: Vec<TableSettings>,
     /// Files and folders of detectors; none: those that ship.
     pub rules: Vec<PathBuf>,
     /// Where findings go; none: the terminal.
@@ -61,9 +66,11 @@ impl Settings {
             let value = merged.get(path).and_then(toml::Value::as_integer);
             value.and_then(|n| usize::try_from(n).ok()).unwrap_or(default)
         };
+        let streams = streams::build(&merged)?;
         Ok(Self {
             kafka: part(&merged, &["kafka"])?,
-            streams: streams::build(&merged)?,
+            tables: tables::build(&merged, &streams)?,
+            streams,
             rules: list(&merged, "rules.folders").into_iter().map(PathBuf::from).collect(),
             sinks,
             rejects,
@@ -76,6 +83,14 @@ impl Settings {
             },
             merged,
         })
+    }
+
+    /// The tables that detectors look up in, read from their files.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or makes no table.
+    pub fn tables(&self) -> Result<Vec<Arc<Table>>, SettingsError> {
+        self.tables.iter().map(TableSettings::read).collect()
     }
 
     /// The index of a stream.

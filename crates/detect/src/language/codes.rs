@@ -53,6 +53,7 @@ codes! {
     KEY_UNUSED = "W042": "the header's `key` has no effect";
     NO_TESTS = "W043": "test files are missing";
     JOINS_ITSELF = "W044": "a record can be both sides of a sequence";
+    LOOK_UP = "W045": "a table is not looked up by its whole key, or stands where records are read";
     STREAM_NOT_READ = "W050": "the run that is to take the detector does not read its stream";
 }
 

@@ -84,8 +84,11 @@ fn expand_select(select: &mut Select, problems: &mut Vec<Ident>) {
     let _ = select.projection.visit(&mut rewrite);
     let _ = select.selection.visit(&mut rewrite);
     for join in select.from.iter_mut().flat_map(|table| &mut table.joins) {
-        if let JoinOperator::Join(JoinConstraint::On(on)) | JoinOperator::Inner(JoinConstraint::On(on)) =
-            &mut join.join_operator
+        use JoinOperator::{Inner, Join, Left, LeftOuter};
+        if let Join(JoinConstraint::On(on))
+        | Inner(JoinConstraint::On(on))
+        | Left(JoinConstraint::On(on))
+        | LeftOuter(JoinConstraint::On(on)) = &mut join.join_operator
         {
             let _ = on.visit(&mut rewrite);
         }

@@ -233,6 +233,7 @@ pub(super) fn elsewhere(name: &str) -> Option<&'static str> {
         "mean" | "average" => "avg",
         "every" | "all" => "bool_and",
         "any" | "some" => "bool_or",
+        "cidr_contains" | "inet_contains" | "cidrmatch" | "ip_in_subnet" | "ip_in_cidr" | "ipv4_is_in_range" => "JOIN",
         "countdistinct" | "count_distinct" | "dcount" | "uniq" | "uniqexact" => "count(DISTINCT …)",
         _ => return None,
     })

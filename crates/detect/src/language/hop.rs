@@ -8,7 +8,7 @@ use datafusion_sql::sqlparser::ast::{
 };
 
 use super::expand::{call_of, nested, plus};
-use super::windows::is_call_of;
+use super::windows::{folded, is_call_of};
 use crate::plan::functions::{HOP_COLUMN, HOP_STARTS};
 
 /// The first `hop(…)` in what a SELECT returns, groups by, or filters groups with.
@@ -41,6 +41,7 @@ pub(super) fn spread(query: &mut Query) {
     if let GroupByExpr::Expressions(exprs, _) = &mut select.group_by {
         let _ = exprs.visit(&mut replace);
     }
+    let time = super::expand::first_argument(&hop).cloned();
     let starts = Function { name: name_of(HOP_STARTS), ..hop };
     let unnested = call_of("unnest", Expr::Function(starts));
     let mut inner = Select {
@@ -55,17 +56,44 @@ pub(super) fn spread(query: &mut Query) {
         SelectItem::Wildcard(WildcardAdditionalOptions::default()),
         SelectItem::ExprWithAlias { expr: unnested, alias: Ident::new(HOP_COLUMN) },
     ];
-    let alias = select.from.first().and_then(|table| table_name(&table.relation)).unwrap_or_else(|| Ident::new("rows"));
     subquery.with = None;
-    subquery.body = Box::new(SetExpr::Select(Box::new(inner)));
-    let relation = TableFactor::Derived {
-        lateral: false,
-        subquery: Box::new(subquery),
-        alias: Some(TableAlias { explicit: true, name: alias, columns: Vec::new(), at: None }),
-        sample: None,
+    let mut derived = |inner: Select, alias: Ident| {
+        *subquery.body = SetExpr::Select(Box::new(inner));
+        TableFactor::Derived {
+            lateral: false,
+            subquery: Box::new(subquery.clone()),
+            alias: Some(TableAlias { explicit: true, name: alias, columns: Vec::new(), at: None }),
+            sample: None,
+        }
     };
+    if let [from] = select.from.as_mut_slice()
+        && !from.joins.is_empty()
+    {
+        // With tables beside it, the stream alone: so that all keep their names.
+        let stream = of_time(from, time.as_ref());
+        let alias = table_name(stream).unwrap_or_else(|| Ident::new("rows"));
+        inner.selection = None;
+        inner.from = vec![TableWithJoins { relation: stream.clone(), joins: Vec::new() }];
+        *stream = derived(inner, alias);
+        return;
+    }
+    let alias = select.from.first().and_then(|table| table_name(&table.relation)).unwrap_or_else(|| Ident::new("rows"));
+    let relation = derived(inner, alias);
     select.selection = None;
     select.from = vec![TableWithJoins { relation, joins: Vec::new() }];
+}
+
+/// What of a join the time is a column of.
+fn of_time<'a>(from: &'a mut TableWithJoins, time: Option<&Expr>) -> &'a mut TableFactor {
+    let qualifier = match time {
+        Some(Expr::CompoundIdentifier(parts)) => parts.first().map(folded),
+        _ => None,
+    };
+    let is_it = |factor: &TableFactor| qualifier.is_some() && table_name(factor).as_ref().map(folded) == qualifier;
+    match from.joins.iter().position(|join| is_it(&join.relation)) {
+        Some(place) => &mut from.joins[place].relation,
+        None => &mut from.relation,
+    }
 }
 
 /// The name by which a table's columns can be qualified.

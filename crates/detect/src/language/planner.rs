@@ -76,6 +76,13 @@ pub fn from_join(parsed: &Parsed, message: &str, help: &str) -> Diagnostic {
     parsed.error(codes::JOIN_BOUND, join_word(parsed), message).help(help)
 }
 
+/// A table that is not looked up as it can be; the caret is at the table's name.
+#[must_use]
+pub fn from_look_up(parsed: &Parsed, message: &str, help: &str, table: &str) -> Diagnostic {
+    let span = find(parsed, table).unwrap_or_else(|| parsed.first_token());
+    parsed.error(codes::LOOK_UP, span, message).help(help)
+}
+
 /// A warning: a record of this sequence can be both of its sides.
 #[must_use]
 pub fn joins_itself(parsed: &Parsed) -> Diagnostic {

@@ -147,7 +147,7 @@ impl<'a> Builder<'a> {
         let (mut atoms, mut trees, mut rest) = (Vec::new(), Vec::new(), Vec::new());
         for conjunct in conjuncts {
             match self.tree(conjunct)? {
-                Some(Tree::Atom(atom)) => atoms.push((selectivity(conjunct), atom)),
+                Some(Tree::Atom(atom)) => atoms.push((self.selectivity(conjunct), atom)),
                 Some(tree) => trees.push(tree),
                 None => rest.push(conjunct.clone()),
             }
@@ -193,6 +193,20 @@ impl<'a> Builder<'a> {
         Ok(self.atoms.len() - 1)
     }
 
+    /// How telling an atom is, the most telling first: a static order.
+    fn selectivity(&self, atom: &Expr) -> u8 {
+        match atom {
+            // That a table has a row for the record tells as much as a list of its keys would.
+            Expr::IsNotNull(inner) if self.is_looked_up(inner) => 1,
+            atom => selectivity(atom),
+        }
+    }
+
+    fn is_looked_up(&self, expr: &Expr) -> bool {
+        let Expr::Column(column) = expr else { return false };
+        self.by_name.get(column.name()).is_some_and(|index| self.columns[*index].is_looked_up())
+    }
+
     /// The one column that `expr` reads, if it is one of the decoder's text columns.
     fn only_text_column(&self, expr: &Expr) -> Option<usize> {
         let names: HashSet<&str> = expr.column_refs().into_iter().map(|column| column.name.as_str()).collect();
@@ -210,7 +224,6 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// How telling an atom is, the most telling first: a static order.
 fn selectivity(expr: &Expr) -> u8 {
     match expr {
         Expr::BinaryExpr(BinaryExpr { op: Operator::Eq, .. }) => 0,

@@ -7,7 +7,7 @@ use watchfire_record::batch::flags;
 use watchfire_record::stream::SYSTEM_COLUMNS;
 use watchfire_record::{Batch, Column, ColumnRequest, ColumnSource, Row};
 
-/// Where the columns that detectors name are in a decoded batch.
+/// Where the columns that detectors name are in a decoded batch, to which what tables have was added.
 #[derive(Debug, Clone)]
 pub struct BatchColumns(Vec<ColumnRequest>);
 
@@ -18,13 +18,13 @@ pub fn is_system(request: &ColumnRequest) -> bool {
 }
 
 impl BatchColumns {
-    /// The columns as the decoder delivers them, in order.
+    /// The columns as the decoder delivers them, in order, then what is looked up.
     #[must_use]
     pub fn new(decoded: Vec<ColumnRequest>) -> Self {
         Self(decoded)
     }
 
-    /// What the decoder is asked for.
+    /// What the decoder is asked for, then what is looked up.
     #[must_use]
     pub fn decoded(&self) -> &[ColumnRequest] {
         &self.0

@@ -52,6 +52,12 @@ impl Grouping {
         &self.exprs
     }
 
+    /// Values of the expressions, one array an expression, as comparable bytes.
+    #[must_use]
+    pub fn bytes(&self, arrays: &[ArrayRef]) -> Rows {
+        self.converter.convert_columns(arrays).expect("the columns have the converter's types")
+    }
+
     /// These rows of a batch in groups.
     #[must_use]
     pub fn group(&self, batch: &Batch, columns: &BatchColumns, hasher: &SecretHasher, rows: &[u32]) -> Groups {
@@ -110,7 +116,7 @@ impl Grouping {
         let arrays = self.columns.iter().map(|request| columns.take(batch, request, rows)).collect();
         let table = record_batch(&schema(schema_of(&self.columns)), arrays, rows.len());
         let arrays: Vec<ArrayRef> = self.compiled.iter().map(|expr| expr.evaluate(&table)).collect();
-        let values = self.converter.convert_columns(&arrays).expect("the columns have the converter's types");
+        let values = self.bytes(&arrays);
         let nulls = (0..rows.len()).map(|row| arrays.first().is_some_and(|array| array.is_null(row))).collect();
         (values, nulls)
     }

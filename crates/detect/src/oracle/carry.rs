@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimestampMicrosecondType};
 use datafusion::common::{Column, Result, plan_err};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Union};
 
+use super::tables;
 use crate::plan::functions::{HOP_COLUMN, TUMBLE};
+use crate::plan::look_up::table_of;
 
 /// How the columns are called that hold which record of which input a row stands for.
-const ROW: &str = "__row_";
+pub const ROW: &str = "__row_";
 
 /// Which input a row's record is of, and its number there, from 0.
 pub fn place(carried: i64) -> (usize, usize) {
@@ -75,6 +77,7 @@ pub fn window_column(logical: &LogicalPlan) -> usize {
 
 fn rebuild(plan: &LogicalPlan, records: &mut Inputs<'_>) -> Result<LogicalPlan> {
     match plan {
+        LogicalPlan::TableScan(scan) if table_of(plan).is_some() => tables::scan(scan, plan),
         LogicalPlan::TableScan(scan) => {
             let Some((input, table)) = records.next() else { return plan_err!("the plan reads more than it says") };
             let table = numbered(input, table)?;
@@ -104,6 +107,10 @@ fn rebuild(plan: &LogicalPlan, records: &mut Inputs<'_>) -> Result<LogicalPlan> 
             let input = LogicalPlanBuilder::from(rebuild(&unnest.input, records)?);
             input.unnest_columns_with_options(unnest.exec_columns.clone(), unnest.options.clone())?.build()
         }
+        LogicalPlan::Join(join) if tables::joined(join) => {
+            let (left, right) = (rebuild(&join.left, records)?, rebuild(&join.right, records)?);
+            tables::join(join, left, right)
+        }
         LogicalPlan::Join(join) => {
             let (left, right) = (rebuild(&join.left, records)?, rebuild(&join.right, records)?);
             let equal = join.on.iter().map(|(left, right)| left.clone().eq(right.clone()));
@@ -128,7 +135,8 @@ fn carried(input: &LogicalPlan, own: &[Expr]) -> Vec<Expr> {
         let alias = |(index, column): (usize, Column)| Expr::Column(column).alias(format!("__group_{index}"));
         return groups.into_iter().enumerate().map(alias).collect();
     }
-    let is_carried = |column: &&Column| column.name.starts_with(ROW) || column.name.starts_with("__group_");
+    let prefixes = [ROW, "__group_", tables::TIME, tables::VALID];
+    let is_carried = |column: &&Column| prefixes.iter().any(|prefix| column.name.starts_with(prefix));
     let has = |column: &Column| own.iter().any(|expr| matches!(expr, Expr::Column(c) if c.name == column.name));
     columns.iter().filter(is_carried).filter(|c| !has(c)).map(|c| Expr::Column(c.clone())).collect()
 }
@@ -149,5 +157,9 @@ fn numbered(input: usize, records: &RecordBatch) -> Result<RecordBatch> {
     fields.push(Arc::new(Field::new(format!("{ROW}{input}"), DataType::Int64, false)));
     let mut columns = records.columns().to_vec();
     columns.push(Arc::new(Int64Array::from_iter_values(first..rows)) as ArrayRef);
+    let times = records.column_by_name("event_time").expect("every stream has it");
+    let times = times.as_primitive::<TimestampMicrosecondType>().reinterpret_cast::<Int64Type>();
+    fields.push(Arc::new(Field::new(format!("{}{input}", tables::TIME), DataType::Int64, false)));
+    columns.push(Arc::new(times));
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }

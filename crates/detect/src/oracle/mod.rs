@@ -4,6 +4,7 @@
 //! nothing of how rows are matched, kept or counted.
 
 mod carry;
+mod tables;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
@@ -18,8 +19,8 @@ use watchfire_record::{ColumnRequest, ColumnSource, FindingId, Stream, Value, js
 use crate::detector::{Detector, identity_names};
 use crate::expression::{Conjunction, Expression, record_batch, schema, schema_of};
 use crate::operators::post::{Early, early};
-use crate::plan::{Operator, Sequence};
-use crate::value::{Subject, finding_id, value_at};
+use crate::plan::{Input, LookUp, Operator, Sequence};
+use crate::value::{Subject, finding_id, match_operator, value_at};
 
 /// A row that the SQL returns.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,7 +106,7 @@ async fn without_copies(detector: &Detector, stream: &Stream, accepted: &RecordB
 async fn passing(detector: &Detector, accepted: &RecordBatch) -> Result<Vec<usize>> {
     if let Operator::Sequence(_) = &detector.plan.operator {
         let input = detector.reads();
-        let table = table(accepted, &input.predicate_columns);
+        let table = table(accepted, &input.predicate_columns, &input.look_ups);
         let passing = Conjunction::compile(&input.predicates, &table.schema())?.rows(&table);
         return Ok(passing.into_iter().map(|row| row as usize).collect());
     }
@@ -145,7 +146,13 @@ fn named(detector: &Detector, streams: &[Stream], inputs: &[RecordBatch], batch:
         let columns = detector.plan.outputs.iter().zip(batch.columns());
         columns.map(|((name, _), array)| (name.clone(), value_at(array, row))).collect()
     };
-    let carried = &batch.columns()[outputs..];
+    let carried: Vec<ArrayRef> = batch.columns()[outputs..]
+        .iter()
+        .zip(&batch.schema().fields()[outputs..])
+        .filter(|(_, field)| !field.name().starts_with(tables::TIME))
+        .map(|(column, _)| Arc::clone(column))
+        .collect();
+    let carried = carried.as_slice();
     let records_of = |row: usize| -> Vec<(usize, usize)> {
         carried.iter().map(|column| carry::place(column.as_primitive::<Int64Type>().value(row))).collect()
     };
@@ -155,7 +162,15 @@ fn named(detector: &Detector, streams: &[Stream], inputs: &[RecordBatch], batch:
             rows.map(|row| of_window(detector, *size, carried, row, row_at(row))).collect()
         }
         Operator::Match => {
-            rows.map(|row| of_match(detector, streams, inputs, records_of(row)[0], row_at(row))).collect()
+            let joined: Vec<Vec<ArrayRef>> = detector
+                .plan
+                .inputs
+                .iter()
+                .zip(inputs)
+                .map(|(i, records)| joined(i, records))
+                .collect::<Result<_>>()?;
+            let one = |row: usize| of_match(detector, streams, (inputs, &joined), records_of(row)[0], row_at(row));
+            rows.map(one).collect()
         }
         Operator::OverRange { aggregates } => {
             let (keys, reach) = (keys(detector, &inputs[0])?, aggregates.iter().map(|a| a.frame.0).max());
@@ -197,18 +212,29 @@ fn of_window(detector: &Detector, size: i64, groups: &[ArrayRef], row: usize, fo
 fn of_match(
     detector: &Detector,
     streams: &[Stream],
-    inputs: &[RecordBatch],
+    (inputs, joined): (&[RecordBatch], &[Vec<ArrayRef>]),
     (input, record): (usize, usize),
     found: Vec<(String, Value)>,
 ) -> Found {
     let named = |key: &String| found.iter().find(|(name, _)| name == key).cloned();
     let keys: Vec<(String, Value)> = detector.key.iter().filter_map(named).collect();
-    let values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).collect();
+    let looked_up = joined[input].iter().map(|array| value_at(array, record));
+    let values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).chain(looked_up).collect();
     let identity = identity(&streams[detector.plan.inputs[input].stream], &inputs[input], record);
     let branch = i64::try_from(input).expect("branches are few");
-    let finding_id = finding_id(&detector.info.name, "match", branch, &values, Subject::Record(&identity));
+    let operator = match_operator(&joined[input]);
+    let finding_id = finding_id(&detector.info.name, operator, branch, &values, Subject::Record(&identity));
     let finding = OracleFinding { finding_id, window: None, window_end: None, keys, row: found };
     ((event_id(&inputs[input], record), record, input), times(&inputs[input]).value(record), finding)
+}
+
+/// The keys by which rows of tables are joined to the records of an input.
+fn joined(input: &Input, records: &RecordBatch) -> Result<Vec<ArrayRef>> {
+    if input.joined.is_empty() {
+        return Ok(Vec::new());
+    }
+    let table = table(records, &input.row_columns, &input.look_ups);
+    input.joined.iter().map(|expr| Ok(Expression::compile(expr, &table.schema())?.evaluate(&table))).collect()
 }
 
 fn of_sequence(
@@ -246,22 +272,22 @@ fn at(keys: &[(String, ArrayRef)], row: usize) -> (Vec<(String, Value)>, Vec<Val
 /// The detector's keys for all records of its first input.
 fn keys(detector: &Detector, records: &RecordBatch) -> Result<Vec<(String, ArrayRef)>> {
     let input = &detector.plan.inputs[0];
-    let table = table(records, &input.row_columns);
+    let table = table(records, &input.row_columns, &input.look_ups);
     let key = |((name, _), (_, expr)): (&(String, _), &(String, _))| {
         Ok((name.clone(), Expression::compile(expr, &table.schema())?.evaluate(&table)))
     };
     detector.plan.keys.iter().zip(&input.keys).map(key).collect()
 }
 
-/// These columns of records.
-fn table(records: &RecordBatch, requests: &[ColumnRequest]) -> RecordBatch {
-    let arrays = requests.iter().map(|request| column(records, request)).collect();
+/// These columns of records, of which some may be what tables have for them.
+fn table(records: &RecordBatch, requests: &[ColumnRequest], look_ups: &[LookUp]) -> RecordBatch {
+    let arrays = requests.iter().map(|request| column(records, request, look_ups)).collect();
     record_batch(&schema(schema_of(requests)), arrays, records.num_rows())
 }
 
-/// A requested column of records at rest; a path is looked up record by record.
+/// A requested column of records at rest; a path is followed, and a table searched, record by record.
 #[must_use]
-pub fn column(records: &RecordBatch, request: &ColumnRequest) -> ArrayRef {
+pub fn column(records: &RecordBatch, request: &ColumnRequest, look_ups: &[LookUp]) -> ArrayRef {
     match &request.source {
         ColumnSource::Column(name) => Arc::clone(records.column_by_name(name).expect("the records have all columns")),
         ColumnSource::Path(name, path) => {
@@ -269,6 +295,7 @@ pub fn column(records: &RecordBatch, request: &ColumnRequest) -> ArrayRef {
             let texts = json.iter().map(|text| json::text_at(text?, path));
             Arc::new(texts.collect::<StringArray>())
         }
+        ColumnSource::LookUp(_) => tables::looked_up(records, request, look_ups),
     }
 }
 

@@ -10,7 +10,9 @@ use datafusion_expr::planner::{ContextProvider, ExprPlanner};
 use datafusion_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
 use watchfire_record::Stream;
 
+use super::look_up::LookUpTable;
 use super::{aggregates, functions};
+use crate::tables::Table;
 
 /// The tables and functions that detectors are planned against. One for all detectors.
 pub struct PlanningContext {
@@ -22,9 +24,13 @@ pub struct PlanningContext {
 }
 
 impl PlanningContext {
-    /// A context in which each stream is a table.
+    /// A context in which each stream is a table, and each of these tables.
     #[must_use]
-    pub fn new(streams: &[Stream]) -> Self {
+    pub fn new(streams: &[Stream], tables: &[Arc<Table>]) -> Self {
+        let looked_up = |table: &Arc<Table>| {
+            let source = LookUpTable::new(Arc::clone(table));
+            (table.definition().name.clone(), Arc::new(source) as Arc<dyn TableSource>)
+        };
         let table = |stream: &Stream| {
             let source = datafusion_expr::logical_plan::builder::LogicalTableSource::new(Arc::new(stream.schema()));
             (stream.name.clone(), Arc::new(source) as Arc<dyn TableSource>)
@@ -42,7 +48,7 @@ impl PlanningContext {
         // Ours take the place of those of the same name.
         let aggregates = aggregates.into_iter().chain(aggregates::all());
         Self {
-            tables: streams.iter().map(table).collect(),
+            tables: streams.iter().map(table).chain(tables.iter().map(looked_up)).collect(),
             scalar,
             aggregate: aggregates.map(|f| (f.name().to_owned(), f)).collect(),
             planners: planners(),

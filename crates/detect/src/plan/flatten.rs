@@ -4,6 +4,8 @@ use datafusion_common::tree_node::{Transformed, TreeNode};
 use datafusion_common::{Column, DFSchema, Result};
 use datafusion_expr::{Expr, LogicalPlan};
 
+use super::{PlanProblem, look_up};
+
 /// What a chain does to the rows of the node below it.
 pub struct Flat<'a> {
     /// The node below: a scan, a window or an aggregate.
@@ -12,13 +14,24 @@ pub struct Flat<'a> {
     pub predicates: Vec<Expr>,
     /// The chain's output, in order, each over the base's columns.
     pub outputs: Vec<Expr>,
+    /// The keys by which rows of tables are joined, each over the base's columns.
+    pub joined: Vec<Expr>,
 }
 
-/// Flattens the filters, projections and aliases at the top of `plan`.
+impl<'a> Flat<'a> {
+    /// Nothing done yet to the rows of a node, and nothing shown of them.
+    #[must_use]
+    pub fn over(base: &'a LogicalPlan) -> Self {
+        Self { base, predicates: Vec::new(), outputs: Vec::new(), joined: Vec::new() }
+    }
+}
+
+/// Flattens the filters, projections, aliases and look-ups at the top of `plan`.
 ///
 /// # Errors
-/// If DataFusion cannot resolve a column, which its own planning rules out.
-pub fn flatten(plan: &LogicalPlan) -> Result<Flat<'_>> {
+/// If a table is looked up in a way that is not run, or DataFusion cannot resolve a column, which its own planning rules
+/// out.
+pub fn flatten(plan: &LogicalPlan) -> Result<Flat<'_>, PlanProblem> {
     match plan {
         LogicalPlan::SubqueryAlias(alias) => flatten(&alias.input),
         LogicalPlan::Filter(filter) => {
@@ -39,12 +52,14 @@ pub fn flatten(plan: &LogicalPlan) -> Result<Flat<'_>> {
             let outputs = unnest.dependency_indices.iter().map(|index| flat.outputs[*index].clone()).collect();
             Ok(Flat { outputs, ..flat })
         }
-        base => {
-            let columns = base.schema().columns();
-            let outputs = columns.into_iter().map(Expr::Column).collect();
-            Ok(Flat { base, predicates: Vec::new(), outputs })
-        }
+        LogicalPlan::Join(join) => Ok(look_up::flatten_join(join)?.unwrap_or_else(|| base(plan))),
+        _ => Ok(base(plan)),
     }
+}
+
+fn base(base: &LogicalPlan) -> Flat<'_> {
+    let outputs = base.schema().columns().into_iter().map(Expr::Column).collect();
+    Flat { outputs, ..Flat::over(base) }
 }
 
 /// `expr` with each column of `schema` replaced by what it stands for.

@@ -2,27 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use datafusion_common::tree_node::{Transformed, TreeNode};
+use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion_common::{Column, Result, plan_err};
 use datafusion_expr::Expr;
 use watchfire_record::{ColumnRequest, ColumnSource, ColumnType, Stream};
 
 use super::functions::{JSON_GET_TEXT, path_step};
+use super::look_up::{self, LookUp};
 
 /// `expr` over the columns that the decoder is asked for: `request ->> 'x'` becomes the column `request->>'x'`.
 ///
 /// # Errors
 /// If a path has a step that is no literal, which planning rules out.
 pub fn lift(expr: &Expr, stream: &Stream) -> Result<Expr> {
-    let lifted = expr.clone().transform_up(|node| match node {
-        Expr::Column(column) => Ok(Transformed::yes(Expr::Column(Column::from_name(column.name)))),
+    // From above, as a look-up's key is part of its column's name.
+    let lifted = expr.clone().transform_down(|node| match node {
+        Expr::Column(column) => Ok(stands(column.name)),
+        Expr::ScalarFunction(call) if look_up::is_call(&call) => match look_up::request(&call, stream)? {
+            Some((request, _)) => Ok(stands(request.name())),
+            None => Ok(Transformed::no(Expr::ScalarFunction(call))),
+        },
         Expr::ScalarFunction(call) if call.func.name() == JSON_GET_TEXT => match path_request(&call.args, stream)? {
-            Some(request) => Ok(Transformed::yes(Expr::Column(Column::from_name(request.name())))),
+            Some(request) => Ok(stands(request.name())),
             None => Ok(Transformed::no(Expr::ScalarFunction(call))),
         },
         other => Ok(Transformed::no(other)),
     })?;
     Ok(lifted.data)
+}
+
+/// A column that stands for an expression, in which there is nothing more to lift.
+fn stands(name: String) -> Transformed<Expr> {
+    Transformed::new(Expr::Column(Column::from_name(name)), true, TreeNodeRecursion::Jump)
 }
 
 /// The request for a path of literals into a JSON column of the stream; `None` if it starts elsewhere.
@@ -39,15 +50,32 @@ pub(super) fn path_request(args: &[Expr], stream: &Stream) -> Result<Option<Colu
     Ok(Some(ColumnRequest { source, column_type: ColumnType::Text }))
 }
 
-/// The requests behind the lifted columns of one detector, by column name.
+/// The requests behind the lifted columns of one detector, by column name, and the look-ups that some of them take.
 #[derive(Debug, Clone, Default)]
-pub struct Requests(pub BTreeMap<String, ColumnRequest>);
+pub struct Requests {
+    columns: BTreeMap<String, ColumnRequest>,
+    look_ups: Vec<LookUp>,
+}
 
 impl Requests {
-    /// The requests, in the order of their names.
+    /// The requests, in the order of their names, and the look-ups, each after those that it builds on.
     #[must_use]
-    pub fn into_list(self) -> Vec<ColumnRequest> {
-        self.0.into_values().collect()
+    pub fn into_parts(self) -> (Vec<ColumnRequest>, Vec<LookUp>) {
+        (self.columns.into_values().collect(), self.look_ups)
+    }
+
+    /// Adds one request.
+    pub fn insert(&mut self, request: ColumnRequest) {
+        self.columns.insert(request.name(), request);
+    }
+
+    /// Adds look-ups that are not there yet.
+    pub fn look_up(&mut self, look_ups: Vec<LookUp>) {
+        for look_up in look_ups {
+            if !self.look_ups.iter().any(|known| known.name == look_up.name) {
+                self.look_ups.push(look_up);
+            }
+        }
     }
 
     /// Adds what `expr` (not yet lifted) reads.
@@ -61,7 +89,14 @@ impl Requests {
                 && call.func.name() == JSON_GET_TEXT
                 && let Some(request) = path_request(&call.args, stream)?
             {
-                self.0.insert(request.name(), request);
+                self.insert(request);
+                continue;
+            }
+            if let Expr::ScalarFunction(call) = expr
+                && let Some((request, look_ups)) = look_up::request(call, stream)?
+            {
+                self.insert(request);
+                self.look_up(look_ups);
                 continue;
             }
             if let Expr::Column(column) = expr {
@@ -69,7 +104,7 @@ impl Requests {
             }
             expr.apply_children(|child| {
                 pending.push(child);
-                Ok(datafusion_common::tree_node::TreeNodeRecursion::Continue)
+                Ok(TreeNodeRecursion::Continue)
             })?;
         }
         Ok(())
@@ -78,8 +113,7 @@ impl Requests {
     /// Adds a column of the stream; names that it has not are an operator's own and are passed over.
     pub fn column(&mut self, name: &str, stream: &Stream) {
         if let Some(column_type) = stream.column_type(name) {
-            let request = ColumnRequest { source: ColumnSource::Column(name.to_owned()), column_type };
-            self.0.insert(name.to_owned(), request);
+            self.insert(ColumnRequest { source: ColumnSource::Column(name.to_owned()), column_type });
         }
     }
 }

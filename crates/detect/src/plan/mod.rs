@@ -7,6 +7,7 @@ mod context;
 pub mod flatten;
 pub mod functions;
 mod lift;
+pub mod look_up;
 mod range;
 pub mod sequence;
 mod thresholds;
@@ -30,9 +31,12 @@ use datafusion_sql::planner::{ParserOptions, SqlToRel};
 use datafusion_sql::sqlparser::ast::{self, Query, Statement, visit_expressions_mut};
 use watchfire_record::{ColumnRequest, Stream};
 
+use crate::tables::Table;
+
 pub use context::PlanningContext;
 use flatten::{Flat, flatten};
 use lift::{Requests, lift};
+pub use look_up::LookUp;
 pub use sequence::{Sequence, SequenceKind};
 
 /// Name of the column that an operator gives its aggregate of this index.
@@ -140,6 +144,10 @@ pub struct Input {
     pub row_columns: Vec<ColumnRequest>,
     /// For a sequence: what of a row is kept, because conditions over both sides or the found row read it.
     pub kept_columns: Vec<ColumnRequest>,
+    /// What is looked up in tables for all of these, each look-up after those that it builds on.
+    pub look_ups: Vec<LookUp>,
+    /// For match: the keys by which rows of tables are joined; they are part of a finding's identity.
+    pub joined: Vec<Expr>,
 }
 
 /// A detector's plan. Expressions are over lifted columns (see [`ColumnRequest::name`]), for those after the operator
@@ -194,6 +202,15 @@ pub enum PlanProblem {
         /// What to write instead.
         help: String,
     },
+    /// It joins a table, and not so that it can be looked up in. The text says why and what to write instead.
+    LookUp {
+        /// What is not run.
+        message: String,
+        /// What to write instead.
+        help: String,
+        /// The table's name.
+        table: String,
+    },
 }
 
 impl From<datafusion_common::error::DataFusionError> for PlanProblem {
@@ -216,18 +233,27 @@ impl PlanProblem {
 pub struct Planner {
     context: PlanningContext,
     streams: Vec<Stream>,
+    tables: Vec<Arc<Table>>,
     analyzer: Analyzer,
     simplifier: Optimizer,
     options: ConfigOptions,
 }
 
 impl Planner {
-    /// A planner that knows these streams as tables.
+    /// A planner that knows these streams, and no tables to look up in.
     #[must_use]
     pub fn new(streams: &[Stream]) -> Self {
+        Self::with_tables(streams, &[])
+    }
+
+    /// A planner that knows these streams, and these tables to look up in. No two have one name. Detectors that run
+    /// together are planned with the same tables: a new version of one is its [`Table::replace`].
+    #[must_use]
+    pub fn with_tables(streams: &[Stream], tables: &[Arc<Table>]) -> Self {
         Self {
-            context: PlanningContext::new(streams),
+            context: PlanningContext::new(streams, tables),
             streams: streams.to_vec(),
+            tables: tables.to_vec(),
             analyzer: Analyzer::new(),
             simplifier: Optimizer::with_rules(vec![
                 // EXISTS and NOT EXISTS as the joins that they are.
@@ -242,6 +268,12 @@ impl Planner {
     #[must_use]
     pub fn streams(&self) -> &[Stream] {
         &self.streams
+    }
+
+    /// The tables it knows.
+    #[must_use]
+    pub fn tables(&self) -> &[Arc<Table>] {
+        &self.tables
     }
 
     /// Plans one expanded query.
@@ -271,7 +303,7 @@ impl Planner {
         let planner = SqlToRel::new_with_options(&self.context, options);
         let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(with_window_ends(query))))?;
         let plan = self.analyzer.execute_and_check(plan, &self.options, |_, _| {})?;
-        let plan = nothing_that_can_fail(plan)?;
+        let plan = window::each_key_once(nothing_that_can_fail(plan)?)?;
         self.simplifier.optimize(plan, &OptimizerContext::new().with_skip_failing_rules(false), |_, _| {})
     }
 
@@ -302,21 +334,29 @@ impl Planner {
         let keys = parts.keys.iter().map(|(name, expr)| Ok((name.clone(), lift_row(expr)?)));
         let keys = keys.collect::<Result<Vec<_>>>()?;
         let having = parts.having.iter().map(&mut lift_row).collect::<Result<Vec<_>>>()?;
+        let of_match = matches!(operator, Operator::Match);
+        let joined = parts.scan.joined.iter().filter(|_| of_match).map(&mut lift_row).collect::<Result<Vec<_>>>()?;
         let predicates = parts.scan.predicates.iter().map(|p| lift(p, definition)).collect::<Result<Vec<_>>>()?;
+        let read = Read::new(predicate_columns, row_columns);
         let input = Input {
             stream,
             predicates,
             keys: keys.clone(),
             outputs: outputs.clone(),
-            predicate_columns: predicate_columns.into_list(),
-            row_columns: row_columns.into_list(),
+            predicate_columns: read.by_predicates,
+            row_columns: read.by_rows,
             kept_columns: Vec::new(),
+            look_ups: read.look_ups,
+            joined,
         };
         Ok(DetectorPlan { inputs: vec![input], operator, keys, having, outputs, logical: logical.clone() })
     }
 
     /// The stream that a node scans.
     fn stream_of(&self, base: &LogicalPlan) -> Result<usize, PlanProblem> {
+        if let Some(table) = look_up::table_of(base) {
+            return Err(look_up::not_read(table));
+        }
         let LogicalPlan::TableScan(scan) = base else {
             return Err(PlanProblem::form(
                 "an operator over another operator's rows is not run in this version",
@@ -325,6 +365,22 @@ impl Planner {
         };
         let stream = self.streams.iter().position(|s| s.name == scan.table_name.table());
         stream.ok_or_else(|| PlanProblem::Planner(format!("table '{}' not found", scan.table_name)))
+    }
+}
+
+/// What an input reads.
+struct Read {
+    by_predicates: Vec<ColumnRequest>,
+    by_rows: Vec<ColumnRequest>,
+    look_ups: Vec<LookUp>,
+}
+
+impl Read {
+    fn new(by_predicates: Requests, mut by_rows: Requests) -> Self {
+        let (by_predicates, look_ups) = by_predicates.into_parts();
+        by_rows.look_up(look_ups);
+        let (by_rows, look_ups) = by_rows.into_parts();
+        Self { by_predicates, by_rows, look_ups }
     }
 }
 

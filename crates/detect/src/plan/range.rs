@@ -29,7 +29,7 @@ pub(super) fn plan(
     let schema = above.base.schema();
     let inline_all =
         |exprs: &[Expr]| exprs.iter().map(|e| inline(e, schema, &ranges.meanings)).collect::<Result<Vec<_>>>();
-    let flat = Flat { base: above.base, predicates: Vec::new(), outputs: inline_all(&above.outputs)? };
+    let flat = Flat { outputs: inline_all(&above.outputs)?, ..Flat::over(above.base) };
     let having = inline_all(&above.predicates)?;
     let keys = window::named(ranges.partition);
     let operator = Operator::OverRange { aggregates: ranges.aggregates };

@@ -13,8 +13,9 @@ use super::checked::as_written;
 use super::flatten::{Flat, flatten, split_conjunction};
 use super::functions::{JSON_GET_TEXT, interval_micros};
 use super::lift::{Requests, lift, path_request};
+use super::look_up;
 use super::range::is_event_time;
-use super::{DetectorPlan, Input, Operator, PlanProblem, Planner, window};
+use super::{DetectorPlan, Input, Operator, PlanProblem, Planner, Read, window};
 
 /// What the sides are called in post-expressions.
 const SIDES: [&str; 2] = ["a", "b"];
@@ -102,6 +103,7 @@ pub(super) fn plan(
     }
     for predicate in &above.predicates {
         let predicate = sides.meaning(predicate)?;
+        look_up::of_one_record(&predicate, side_of)?;
         // Above EXISTS there is nothing but its own side; above a join its WHERE says what its ON might.
         if kind == SequenceKind::Pair {
             taken.condition(predicate, &sides)?
@@ -110,6 +112,7 @@ pub(super) fn plan(
         }
     }
     let outputs = above.outputs.iter().map(|expr| sides.meaning(expr)).collect::<Result<Vec<_>>>()?;
+    outputs.iter().try_for_each(|output| look_up::of_one_record(output, side_of))?;
     taken.finish(logical, &sides, &outputs)
 }
 
@@ -341,14 +344,17 @@ impl Taken {
         let predicates = predicates.collect::<Result<Vec<_>>>()?;
         let keys = window::named(self.keys[side].clone()).into_iter();
         let keys = keys.map(|(name, expr)| Ok((name, lift_into(&expr, &mut row_columns)?)));
+        let keys = keys.collect::<Result<Vec<_>>>()?;
+        let read = Read::new(predicate_columns, row_columns);
         Ok(Input {
             stream: sides.streams[side],
             predicates,
-            keys: keys.collect::<Result<Vec<_>>>()?,
-            outputs: Vec::new(),
-            predicate_columns: predicate_columns.into_list(),
-            row_columns: row_columns.into_list(),
-            kept_columns: kept.into_list(),
+            keys,
+            predicate_columns: read.by_predicates,
+            row_columns: read.by_rows,
+            kept_columns: kept.into_parts().0,
+            look_ups: read.look_ups,
+            ..Input::default()
         })
     }
 }
@@ -487,6 +493,16 @@ impl Lifting<'_> {
                     None => Ok(Transformed::no(node)),
                 }
             }
+            Expr::ScalarFunction(call) if look_up::is_call(call) => {
+                let side = call.args.iter().flat_map(Expr::column_refs).next().map_or(0, side_of);
+                match look_up::request(call, self.definitions[side])? {
+                    Some((request, look_ups)) => {
+                        self.kept[side].look_up(look_ups);
+                        Ok(self.read(side, request))
+                    }
+                    None => Ok(Transformed::no(node)),
+                }
+            }
             Expr::Column(column) => {
                 let side = side_of(column);
                 self.kept[side].column(&column.name, self.definitions[side]);
@@ -499,7 +515,7 @@ impl Lifting<'_> {
 
     fn read(&mut self, side: usize, request: ColumnRequest) -> Transformed<Expr> {
         let column = column_of(side, &request.name());
-        self.kept[side].0.insert(request.name(), request);
+        self.kept[side].insert(request);
         Transformed::new(column, true, TreeNodeRecursion::Jump)
     }
 }

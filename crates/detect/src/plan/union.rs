@@ -5,7 +5,7 @@ use datafusion_expr::{Expr, LogicalPlan};
 
 use super::flatten::{Flat, flatten, inline};
 use super::lift::{Requests, lift};
-use super::{DetectorPlan, Input, Operator, PlanProblem, Planner};
+use super::{DetectorPlan, Input, Operator, PlanProblem, Planner, Read};
 
 /// Branches of one detector.
 const MOST_BRANCHES: usize = 32;
@@ -14,7 +14,12 @@ const MOST_BRANCHES: usize = 32;
 pub(super) fn plan(planner: &Planner, logical: &LogicalPlan, above: &Flat<'_>) -> Result<DetectorPlan, PlanProblem> {
     let mut branches = Vec::new();
     spread(
-        Flat { base: above.base, predicates: above.predicates.clone(), outputs: above.outputs.clone() },
+        Flat {
+            base: above.base,
+            predicates: above.predicates.clone(),
+            outputs: above.outputs.clone(),
+            joined: above.joined.clone(),
+        },
         &mut branches,
     )?;
     if branches.len() > MOST_BRANCHES {
@@ -48,7 +53,9 @@ fn spread<'a>(flat: Flat<'a>, into: &mut Vec<Flat<'a>>) -> Result<(), PlanProble
                 let outputs = inline_all(&flat.outputs)?;
                 let mut predicates = below.predicates.clone();
                 predicates.extend(inline_all(&flat.predicates)?);
-                spread(Flat { base: below.base, predicates, outputs }, into)?;
+                let mut joined = below.joined.clone();
+                joined.extend(inline_all(&flat.joined)?);
+                spread(Flat { base: below.base, predicates, outputs, joined }, into)?;
             }
             Ok(())
         }
@@ -76,12 +83,16 @@ fn input(planner: &Planner, branch: &Flat<'_>, names: &[String]) -> Result<Input
     let outputs =
         branch.outputs.iter().zip(names).map(|(expr, name)| Ok((name.clone(), lift_into(expr, &mut row_columns)?)));
     let outputs = outputs.collect::<Result<Vec<_>>>()?;
+    let joined = branch.joined.iter().map(|expr| lift_into(expr, &mut row_columns)).collect::<Result<Vec<_>>>()?;
+    let read = Read::new(predicate_columns, row_columns);
     Ok(Input {
         stream,
         predicates,
         outputs,
-        predicate_columns: predicate_columns.into_list(),
-        row_columns: row_columns.into_list(),
+        predicate_columns: read.by_predicates,
+        row_columns: read.by_rows,
+        look_ups: read.look_ups,
+        joined,
         ..Input::default()
     })
 }

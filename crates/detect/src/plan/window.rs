@@ -2,9 +2,9 @@
 
 use arrow::datatypes::DataType;
 use datafusion_common::Result;
+use datafusion_common::tree_node::{Transformed, TreeNode};
 use datafusion_expr::{Expr, LogicalPlan};
 
-use super::checked;
 use super::flatten::{Flat, flatten, inline};
 use super::functions::{HOP_STARTS, TUMBLE, interval_micros};
 use super::range::is_event_time;
@@ -12,6 +12,7 @@ use super::{
     Aggregate, AggregateKind, DetectorPlan, Operator, Parts, PlanProblem, Planner, WINDOW_COLUMN, aggregate_column,
     key_column, own_column,
 };
+use super::{checked, look_up};
 
 /// In how many hopping windows a record may lie: each keeps a state of its own.
 const MOST_WINDOWS: i64 = 300;
@@ -51,10 +52,27 @@ pub(super) fn plan(
     }
     let schema = above.base.schema();
     let inline_all = |exprs: &[Expr]| exprs.iter().map(|e| inline(e, schema, &meanings)).collect::<Result<Vec<_>>>();
-    let flat = Flat { base: above.base, predicates: Vec::new(), outputs: inline_all(&above.outputs)? };
+    let flat = Flat { outputs: inline_all(&above.outputs)?, ..Flat::over(above.base) };
     let having = inline_all(&above.predicates)?;
     let operator = Operator::Window { size, slide, aggregates };
     planner.assemble(logical, Parts { operator, keys: named(keys), flat: &flat, scan: &scan, having })
+}
+
+/// Keys that are written twice once: DataFusion's aggregate has a column for each different one.
+pub(super) fn each_key_once(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let once = plan.transform_up(|node| match node {
+        LogicalPlan::Aggregate(mut node) => {
+            let written = std::mem::take(&mut node.group_expr);
+            for key in written {
+                if !node.group_expr.contains(&key) {
+                    node.group_expr.push(key);
+                }
+            }
+            Ok(Transformed::yes(LogicalPlan::Aggregate(node)))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(once.data)
 }
 
 /// The windows' size, and how far apart they start, if the expression is one.
@@ -157,6 +175,9 @@ pub(super) fn unknown_aggregate(name: &str) -> PlanProblem {
 pub(super) fn named(keys: Vec<Expr>) -> Vec<(String, Expr)> {
     let name = |expr: &Expr| match expr {
         Expr::Column(column) => column.name.clone(),
+        Expr::ScalarFunction(call) if look_up::column_name(call).is_some() => {
+            look_up::column_name(call).unwrap_or_default().to_owned()
+        }
         other => checked::as_written(other.clone()).as_ref().unwrap_or(other).human_display().to_string(),
     };
     keys.into_iter().map(|expr| (name(&expr), expr)).collect()

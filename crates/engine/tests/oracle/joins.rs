@@ -151,7 +151,8 @@ fn sequence(a: &str, b: &str, [p, q, equal, bound]: &[&str; 4], both: &[&str], f
     }
 }
 
-fn branch() -> impl Strategy<Value = String> {
+/// One query of a union.
+pub fn branch() -> impl Strategy<Value = String> {
     prop_oneof![
         of_one("cloudtrail").prop_map(|p| format!(
             "SELECT event_time, source_ip, request ->> 'n' AS n FROM cloudtrail WHERE {}",

@@ -46,6 +46,21 @@ fn bounds(sequence: &Sequence) -> String {
     format!("b from {} to {}", side(sequence.lower), side(sequence.upper))
 }
 
+/// The tables that a detector looks up in, and by what.
+pub(super) fn look_ups(parts: &[Detector]) -> Vec<String> {
+    let mut texts = Vec::new();
+    for look_up in parts.iter().flat_map(|part| &part.reads().look_ups) {
+        let definition = look_up.table.definition();
+        let keys = definition.key.iter().zip(&look_up.keys);
+        let keys: Vec<String> = keys.map(|(name, key)| format!("{name} = {}", plain(&key.to_string()))).collect();
+        let text = format!("{} by {}", definition.name, keys.join(" and "));
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    texts
+}
+
 /// What a sequence keeps.
 pub(super) fn state(detector: &Detector, sequence: &Sequence, streams: &[Stream]) -> String {
     let [a, b] = [0, 1].map(|side| &streams[detector.plan.inputs[side].stream]);

@@ -43,7 +43,7 @@ pub enum Verdict {
 /// [`Failure::Rule`] if a detector is wrong or a test failed.
 pub fn run(options: &RulesTest, settings: &Settings, screen: &Screen) -> Result<(), Failure> {
     let paths = if options.paths.is_empty() { &settings.rules } else { &options.paths };
-    let rules = Rules::load(paths, &settings.streams);
+    let rules = Rules::load(paths, &settings.streams, &settings.tables()?);
     let errors = rules.say_errors(screen);
     if options.update && paths.is_empty() {
         return Err(Failure::Setting(
@@ -105,11 +105,9 @@ fn one(file: &RuleFile, detector: &Detector, streams: &[Stream], update: bool) -
         return Verdict::Failed(vec![text]);
     }
     // A few records are no time to learn.
-    let detector = &Detector { learn: 0, ..detector.clone() };
-    match tests.judge(detector, streams, update) {
-        Ok(verdict) => verdict,
-        Err(problem) => Verdict::Failed(vec![problem]),
-    }
+    let detector = Detector { learn: 0, ..detector.clone() };
+    let judged = detector.over_tables(|table| tests.table(table)).and_then(|d| tests.judge(&d, streams, update));
+    judged.unwrap_or_else(|problem| Verdict::Failed(vec![problem]))
 }
 
 fn as_text(file: &RuleFile, verdict: &Verdict, width: usize, screen: &Screen) -> String {

@@ -30,7 +30,7 @@ fn write(folder: &Path, name: &str, rule: &str, fires: &str, quiet: &str) {
 
 fn test(folder: &Path, update: bool) -> Vec<Verdict> {
     let streams = Stream::built_ins();
-    let rules = Rules::load(&[folder.to_path_buf()], &streams);
+    let rules = Rules::load(&[folder.to_path_buf()], &streams, &[]);
     assert_eq!(rules.errors(), 0, "{:?}", rules.diagnostics);
     all(&rules, &streams, update)
 }
@@ -75,9 +75,36 @@ fn a_file_by_itself_needs_no_tests() {
 }
 
 #[test]
+fn a_test_has_a_table_of_its_own() {
+    use watchfire_engine::detect::tables::{TableFormat, read};
+    const LISTED: &str = "/*\ntitle = \"Listed\"\nseverity = \"low\"\nabout = \"An address on the list.\"\n*/\n\
+        SELECT s.source_ip, b.list FROM cloudtrail s JOIN bad b ON b.address = s.source_ip\n";
+    let folder = tempfile::tempdir().unwrap();
+    write(
+        folder.path(),
+        "listed",
+        LISTED,
+        &record(1, "ListBuckets"),
+        &record(2, "ListBuckets").replace("192.", "193."),
+    );
+    let key = vec!["address".to_owned()];
+    let table = read(("bad.csv", b"address,list\n193.0.2.1,x\n"), TableFormat::Csv, "bad", Vec::new(), key).unwrap();
+    let (streams, tables) = (Stream::built_ins(), [std::sync::Arc::new(table)]);
+    let test = || all(&Rules::load(&[folder.path().to_path_buf()], &streams, &tables), &streams, true);
+    assert!(
+        matches!(&test()[..], [Verdict::Failed(lines)] if lines[0].starts_with("quiet.jsonl: 1")),
+        "the table's own"
+    );
+    fs::write(folder.path().join("listed/table.bad.csv"), "address,list\n192.0.2.1,y\n").unwrap();
+    assert_eq!(test(), [Verdict::Updated(1, true)]);
+    fs::write(folder.path().join("listed/table.bad.csv"), "address,list\n,y\n").unwrap();
+    assert!(matches!(&test()[..], [Verdict::Failed(lines)] if lines[0].starts_with("table.bad.csv:2: ")));
+}
+
+#[test]
 fn the_detectors_that_ship_find_what_they_should() {
     let streams = Stream::built_ins();
-    let rules = Rules::load(&[], &streams);
+    let rules = Rules::load(&[], &streams, &[]);
     assert!(rules.files.len() >= 15 && rules.errors() == 0, "{:?}", rules.diagnostics);
     for (file, verdict) in rules.files.iter().zip(all(&rules, &streams, false)) {
         assert!(matches!(verdict, Verdict::Passed(found) if found > 0), "{}: {verdict:?}", file.name);

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use watchfire_engine::Outlet;
-use watchfire_engine::detect::Detector;
 use watchfire_engine::detect::language::RuleFile;
+use watchfire_engine::detect::tables::{self, TableFormat};
+use watchfire_engine::detect::{Detector, Table};
 use watchfire_engine::finding::sinks::{MemoryRejectSink, MemorySink};
 use watchfire_engine::source::MemorySource;
 use watchfire_record::raw::PayloadKind;
@@ -59,6 +60,19 @@ impl Tests {
                 shipped_test(detector, name).map(Cow::Borrowed).ok_or_else(|| format!("{name} is not there"))
             }
         }
+    }
+
+    /// The table that the test has in the place of one that is declared, if it has: `table.functions.csv`.
+    pub(super) fn table(&self, declared: &Arc<Table>) -> Result<Arc<Table>, String> {
+        let definition = declared.definition();
+        for (end, format) in [("csv", TableFormat::Csv), ("jsonl", TableFormat::JsonLines)] {
+            let name = format!("table.{}.{end}", definition.name);
+            let Ok(bytes) = self.read(&name) else { continue };
+            let (columns, key) = (definition.columns.clone(), definition.key.clone());
+            let table = tables::read((&name, &bytes), format, &definition.name, columns, key);
+            return table.map(Arc::new).map_err(|error| error.0);
+        }
+        Ok(Arc::clone(declared))
     }
 
     /// Runs the detector over both files of records.

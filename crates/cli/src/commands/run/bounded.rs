@@ -22,7 +22,7 @@ use crate::signals;
 pub(super) fn run(options: &Run, settings: &Settings, screen: &Screen) -> Result<u64, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let stream = one_stream(options, settings)?;
-    let rules = Rules::load(&settings.rules, &settings.streams).or_say(screen)?;
+    let rules = Rules::load(&settings.rules, &settings.streams, &settings.tables()?).or_say(screen)?;
     warn_of_blind_input(&rules, stream, settings, screen);
     let (detectors, wanting) = of_one_stream(rules.detectors, stream);
     if !wanting.is_empty() {

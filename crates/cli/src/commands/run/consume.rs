@@ -8,7 +8,8 @@ use std::time::Duration;
 use watchfire_engine::Outlet;
 use watchfire_engine::admin::Reload;
 use watchfire_engine::change;
-use watchfire_engine::detect::StreamDetectors;
+use watchfire_engine::detect::plan::Planner;
+use watchfire_engine::detect::{StreamDetectors, Table};
 use watchfire_engine::finding::sinks::{self, FileMode, RejectSettings, SinkSettings};
 use watchfire_engine::source::{KafkaSource, StartFrom};
 use watchfire_engine::{Admin, Metrics};
@@ -33,8 +34,9 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) fn run(options: &Run, settings: &Settings, screen: &Screen) -> Result<u64, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (shutdown, reread) = (signals::watch()?, signals::reread()?);
-    let rules = Rules::load(&settings.rules, &settings.streams).or_say(screen)?;
-    let (mut launch, topics, reloader) = prepare(options, settings, rules, screen, &clock)?;
+    let tables = settings.tables()?;
+    let rules = Rules::load(&settings.rules, &settings.streams, &tables).or_say(screen)?;
+    let (mut launch, topics, reloader) = prepare(options, settings, (rules, &tables), screen, &clock)?;
     launch.fires_early = true;
     let mut kafka = settings.kafka.clone();
     if let Some(from) = &options.from {
@@ -80,11 +82,11 @@ pub(super) fn run(options: &Run, settings: &Settings, screen: &Screen) -> Result
 /// Topics, each with the index of its stream.
 type Topics = Vec<(String, usize)>;
 
-/// A run of these rules, what it reads, and what reads the rules again.
+/// A run of these rules over tables, what it reads, and what reads the rules again.
 fn prepare(
     options: &Run,
     settings: &Settings,
-    rules: Rules,
+    (rules, tables): (Rules, &[Arc<Table>]),
     screen: &Screen,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Launch, Topics, Arc<Reloader>), Failure> {
@@ -94,7 +96,8 @@ fn prepare(
     launch.changes = Mutex::new(Some(requests));
     let topics = topics(options, settings, &launch.streams)?;
     let read: Vec<usize> = topics.iter().map(|(_, stream)| *stream).collect();
-    let book = Book::new(&settings.rules, &settings.streams, &read, &rules);
+    let planner = Planner::with_tables(&settings.streams, tables);
+    let book = Book::new(&settings.rules, planner, &read, &rules);
     let reloader = Reloader::new(book, control, Arc::clone(&launch.metrics), screen.clone(), Arc::clone(clock));
     Ok((launch, topics, Arc::new(reloader)))
 }

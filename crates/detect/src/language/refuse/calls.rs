@@ -76,6 +76,7 @@ impl Checker<'_> {
         let known = functions::SCALARS.iter().map(|scalar| scalar.name).chain(functions::AGGREGATES);
         let help = match functions::elsewhere(name) {
             Some("->>") => "reach into JSON with operators: request -> 'tags' ->> 'env'".to_owned(),
+            Some("JOIN") => "ranges of addresses are not looked up in this version: list the addresses in a table, and join by the address; a few ranges can be written as texts: source_ip LIKE '10.%'".to_owned(),
             Some(here) => format!("it is `{here}` here"),
             None => match nearest(name, known) {
                 Some(near) => format!("did you mean `{near}`?"),

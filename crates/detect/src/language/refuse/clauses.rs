@@ -1,14 +1,12 @@
 //! Queries, clauses and tables: what a SELECT may be made of.
 
 use datafusion_sql::sqlparser::ast::{
-    Cte, Distinct, GroupByExpr, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName, Query, Select,
-    SelectFlavor, SelectItem, SetExpr, SetOperator, SetQuantifier, Spanned, TableAlias, TableFactor,
-    WildcardAdditionalOptions, With,
+    Cte, Distinct, GroupByExpr, LimitClause, Query, Select, SelectFlavor, SelectItem, SetExpr, SetOperator,
+    SetQuantifier, Spanned, TableAlias, TableFactor, WildcardAdditionalOptions, With,
 };
 
 use super::{Checker, Context, Place};
 use crate::language::codes;
-use crate::language::nearest::nearest;
 use crate::language::windows::folded;
 use crate::plan::sequence;
 
@@ -198,47 +196,15 @@ impl Checker<'_> {
             return;
         };
         self.factor(&table.relation, select);
-        for (index, join) in table.joins.iter().enumerate() {
-            self.join(join, index, select);
+        let mut sides = usize::from(!self.reads_table(&table.relation));
+        for join in &table.joins {
+            let looked_up = self.reads_table(&join.relation);
+            sides += usize::from(!looked_up);
+            self.join(join, (sides, looked_up), select);
         }
     }
 
-    /// A join is a sequence: two sides, JOIN … ON …. What its condition must say is seen in the plan.
-    fn join(&mut self, join: &Join, index: usize, select: &Select) {
-        let problem = match &join.join_operator {
-            _ if index > 0 => Some("a sequence has two sides in this version, and this is a third"),
-            _ if join.global => Some("GLOBAL is not supported here"),
-            JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => match constraint {
-                JoinConstraint::On(condition) => {
-                    let context = Context { select, place: Place::Where, grouped: false };
-                    self.expression(condition, context);
-                    None
-                }
-                _ => Some("a join without ON holds every record against every other"),
-            },
-            JoinOperator::CrossJoin(_) => Some("a join without ON holds every record against every other"),
-            JoinOperator::Left(_)
-            | JoinOperator::LeftOuter(_)
-            | JoinOperator::Right(_)
-            | JoinOperator::RightOuter(_)
-            | JoinOperator::FullOuter(_) => Some("an outer join is not run in this version"),
-            _ => Some("this kind of join is not supported"),
-        };
-        self.factor(&join.relation, select);
-        let Some(problem) = problem else { return };
-        // The last JOIN before what is joined.
-        let relation = self.parsed.source.range(join.relation.span());
-        let end = relation.map_or(self.parsed.sql_start, |range| range.start);
-        let words = self.parsed.source.lexemes[..self.parsed.source.index(end)].iter().rev();
-        let keyword = words.into_iter().find(|lexeme| lexeme.is_word("JOIN")).map(|lexeme| lexeme.range.clone());
-        let error = self.error(codes::JOIN, keyword.unwrap_or_else(|| self.select_token(select)), problem);
-        self.report(error.label("joins two inputs").help(format!(
-            "for this and then that, {}; for this without that, NOT EXISTS (SELECT 1 FROM … WHERE …)",
-            sequence::EXAMPLE
-        )));
-    }
-
-    fn factor(&mut self, factor: &TableFactor, select: &Select) {
+    pub(super) fn factor(&mut self, factor: &TableFactor, select: &Select) {
         match factor {
             TableFactor::Table {
                 name,
@@ -285,28 +251,6 @@ impl Checker<'_> {
         let span = self.parsed.source.range(alias.span()).unwrap_or_else(|| self.parsed.first_token());
         let error = self.error(codes::CLAUSE, span, "new names for a table's columns are not supported here");
         self.report(error.help("name columns in the sub-query's SELECT: expression AS name"));
-    }
-
-    fn table(&mut self, name: &ObjectName) {
-        let parts: Vec<_> = name.0.iter().filter_map(|part| part.as_ident()).collect();
-        let known = match parts.as_slice() {
-            [table] => {
-                let table = folded(table);
-                self.streams.iter().any(|stream| stream.name == table) || self.with_names.contains(&table)
-            }
-            _ => false,
-        };
-        if known {
-            return;
-        }
-        let span = self.parsed.source.range(name.span()).unwrap_or_else(|| self.parsed.first_token());
-        let written = parts.last().map(|part| part.value.as_str()).unwrap_or_default();
-        let error = self.error(codes::UNKNOWN_STREAM, span, format!("there is no stream `{name}`")).label("unknown");
-        let names: Vec<_> = self.streams.iter().map(|stream| stream.name.as_str()).collect();
-        self.report(error.help(match nearest(written, names.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("the streams are {}; others are declared in the configuration", names.join(", ")),
-        }));
     }
 
     /// Every expression of a SELECT, each where it stands; not those of its sub-queries.

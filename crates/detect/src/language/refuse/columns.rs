@@ -56,7 +56,9 @@ impl Checker<'_> {
                 let name = name.0.last().and_then(|part| part.as_ident()).map(folded).unwrap_or_default();
                 let defined = tables.iter().rev().find(|(table, _)| *table == name).map(|(_, scope)| scope.clone());
                 let stream = self.streams.iter().find(|stream| stream.name == name).map(Scope::of_stream);
-                (defined.or(stream).unwrap_or(Scope { open: true, ..Scope::default() }), alias)
+                let tables = self.tables.iter().map(|table| table.definition());
+                let table = tables.into_iter().find(|table| table.name == name).map(Scope::of_table);
+                (defined.or(stream).or(table).unwrap_or(Scope { open: true, ..Scope::default() }), alias)
             }
             TableFactor::Derived { subquery, alias, .. } => (self.query_columns(subquery, tables, None), alias),
             TableFactor::NestedJoin { table_with_joins, alias } => {
@@ -72,7 +74,11 @@ impl Checker<'_> {
         let mut input = match select.from.first() {
             Some(table) => {
                 let first = self.factor_columns(&table.relation, tables);
-                table.joins.iter().fold(first, |scope, join| scope.join(self.factor_columns(&join.relation, tables)))
+                table.joins.iter().fold(first, |scope, join| {
+                    let other = self.factor_columns(&join.relation, tables);
+                    let outer = matches!(join.join_operator, JoinOperator::Left(_) | JoinOperator::LeftOuter(_));
+                    scope.join(if outer { other.or_missing() } else { other })
+                })
             }
             None => Scope::default(),
         };
@@ -100,8 +106,11 @@ impl Checker<'_> {
             exprs.iter().for_each(|expr| self.names_in(expr, Place::Group, select, input));
         }
         for join in select.from.iter().flat_map(|table| &table.joins) {
-            if let JoinOperator::Join(JoinConstraint::On(on)) | JoinOperator::Inner(JoinConstraint::On(on)) =
-                &join.join_operator
+            use JoinOperator::{Inner, Join, Left, LeftOuter};
+            if let Join(JoinConstraint::On(on))
+            | Inner(JoinConstraint::On(on))
+            | Left(JoinConstraint::On(on))
+            | LeftOuter(JoinConstraint::On(on)) = &join.join_operator
             {
                 self.names_in(on, Place::Where, select, input);
             }
@@ -192,9 +201,9 @@ impl Checker<'_> {
 
     fn header_keys(&mut self, found: &Scope) {
         let (keys, spans) = (&self.parsed.header.key, &self.parsed.header.key_spans);
-        let words = ["OVER", "GROUP", "JOIN", "EXISTS"];
+        let words = ["OVER", "GROUP"];
         let lexemes = &self.parsed.source.lexemes;
-        let stateful = lexemes.iter().any(|lexeme| words.iter().any(|word| lexeme.is_word(word)));
+        let stateful = self.sequences > 0 || lexemes.iter().any(|lexeme| words.iter().any(|word| lexeme.is_word(word)));
         if let Some(span) = self.parsed.header.span("key").filter(|_| stateful && !keys.is_empty()) {
             let warning = self
                 .error(codes::KEY_UNUSED, span, "`key` has no effect: the keys are those of PARTITION BY, of GROUP BY, or of a sequence's equalities")

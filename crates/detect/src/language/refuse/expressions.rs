@@ -143,18 +143,23 @@ impl Checker<'_> {
     }
 
     fn sub_query(&mut self, expr: &Expr, context: Context<'_>) {
+        if self.looks_up(expr, context) {
+            return;
+        }
         let span = self.span(expr, context.select);
         let (message, help) = match expr {
             Expr::Exists { subquery, .. } if context.place == Place::Where && !context.grouped => {
+                self.sequences += 1;
                 return self.query(subquery);
             }
             Expr::Exists { .. } => (
                 "EXISTS stands only in the WHERE of a SELECT without GROUP BY",
                 "write WHERE … AND NOT EXISTS (SELECT 1 FROM cloudtrail b WHERE …)",
             ),
-            Expr::InSubquery { .. } => {
-                ("IN (SELECT …) is not run in this version", "write the values as a list: x IN ('a', 'b')")
-            }
+            Expr::InSubquery { .. } => (
+                "IN (SELECT …) from a stream is not run in this version",
+                "write the values as a list, x IN ('a', 'b'), or put them into a table: x IN (SELECT name FROM a table)",
+            ),
             _ => ("a sub-query as a value is not run in this version", "write the value, or count in a sliding range"),
         };
         let error = self.error(codes::JOIN, span, message);

@@ -5,17 +5,20 @@ mod clauses;
 mod columns;
 mod expressions;
 mod group;
+mod joins;
 mod over;
 mod scope;
 mod warnings;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use datafusion_sql::sqlparser::ast::{Expr, Query, Select, Spanned};
 use watchfire_record::Stream;
 
 use super::diagnostic::Diagnostic;
 use super::parse::Parsed;
+use crate::tables::Table;
 
 /// More diagnostics than a person reads of one file are not collected.
 const MOST: usize = 50;
@@ -23,8 +26,8 @@ const MOST: usize = 50;
 /// What is wrong with a detector that can be read: refused forms, unknown names, and warnings, in the order of the
 /// file. What cannot be decided without types is left to the planner.
 #[must_use]
-pub fn check(parsed: &Parsed, streams: &[Stream]) -> Vec<Diagnostic> {
-    let mut checker = Checker { parsed, streams, with_names: Vec::new(), found: Vec::new() };
+pub fn check(parsed: &Parsed, streams: &[Stream], tables: &[Arc<Table>]) -> Vec<Diagnostic> {
+    let mut checker = Checker { parsed, streams, tables, with_names: Vec::new(), sequences: 0, found: Vec::new() };
     checker.query(&parsed.query);
     if !checker.found.iter().any(Diagnostic::is_error) {
         checker.columns();
@@ -39,8 +42,11 @@ pub fn check(parsed: &Parsed, streams: &[Stream]) -> Vec<Diagnostic> {
 struct Checker<'a> {
     parsed: &'a Parsed,
     streams: &'a [Stream],
+    tables: &'a [Arc<Table>],
     /// Names that WITH clauses have defined so far; the planner knows where each is visible.
     with_names: Vec<String>,
+    /// How many joins and sub-queries of streams there are.
+    sequences: usize,
     found: Vec<Diagnostic>,
 }
 

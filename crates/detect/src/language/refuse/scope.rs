@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use datafusion_sql::sqlparser::ast::{BinaryOperator, Expr};
-use watchfire_record::{ColumnType, Stream};
+use watchfire_record::{ColumnDefinition, ColumnType, Stream};
 
 use crate::language::windows::folded;
+use crate::tables::TableDefinition;
 
 /// A column that can be named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,26 @@ impl Scope {
             columns: schema.fields().iter().map(known).collect(),
             ..Self::default()
         }
+    }
+
+    /// The columns of a table to look up in.
+    pub fn of_table(table: &TableDefinition) -> Self {
+        let known = |column: &ColumnDefinition| Known {
+            name: column.name.clone(),
+            nullable: !table.key.contains(&column.name),
+            json: column.column_type == ColumnType::Json,
+        };
+        Self {
+            qualifiers: vec![table.name.clone()],
+            columns: table.columns.iter().map(known).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The same where there may be no row: then all columns are NULL.
+    pub fn or_missing(mut self) -> Self {
+        self.columns.iter_mut().for_each(|column| column.nullable = true);
+        self
     }
 
     /// Two inputs as one.

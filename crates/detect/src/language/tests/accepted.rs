@@ -11,7 +11,7 @@ use crate::plan::Planner;
 /// The expanded query's text, read again to the same text.
 fn expanded(sql: &str) -> String {
     let parsed = parse("a.sql", &with_header(sql)).unwrap_or_else(|errors| panic!("{sql}\n{errors:?}"));
-    let errors: Vec<_> = check(&parsed, &Stream::built_ins()).into_iter().filter(|d| d.is_error()).collect();
+    let errors: Vec<_> = check(&parsed, &Stream::built_ins(), &[]).into_iter().filter(|d| d.is_error()).collect();
     assert!(errors.is_empty(), "{sql}\n{errors:?}");
     let text = expand(&parsed).unwrap().to_string();
     let again = Parser::parse_sql(&PostgreSqlDialect {}, &text).unwrap_or_else(|error| panic!("{text}\n{error}"));
@@ -126,7 +126,7 @@ fn good_detectors_pass_without_a_word_and_can_be_planned() {
 fn the_longest_chain_that_is_read_can_be_planned() {
     let sql = format!("SELECT * FROM cloudtrail WHERE region = 'a'{}", " OR region = 'a'".repeat(299));
     let parsed = parse("a.sql", &with_header(&sql)).unwrap();
-    assert!(check(&parsed, &Stream::built_ins()).is_empty());
+    assert!(check(&parsed, &Stream::built_ins(), &[]).is_empty());
     assert!(Planner::new(&Stream::built_ins()).plan(&expand(&parsed).unwrap()).is_ok());
 }
 
@@ -137,7 +137,7 @@ fn the_detectors_that_ship_pass() {
     for rule in &rules {
         let parsed = parse(&rule.file, &rule.text).unwrap_or_else(|errors| panic!("{}", errors[0].render(false)));
         assert_eq!(parsed.name, rule.name);
-        let said = check(&parsed, &Stream::built_ins());
+        let said = check(&parsed, &Stream::built_ins(), &[]);
         let shown: Vec<_> = said.iter().map(|diagnostic| diagnostic.render(false)).collect();
         assert!(!said.iter().any(super::Diagnostic::is_error), "{}", shown.join("\n"));
         assert!(expand(&parsed).is_ok());

@@ -19,7 +19,7 @@ fn with_header(sql: &str) -> String {
 /// All that is said of a file.
 fn said(text: &str) -> Vec<Diagnostic> {
     match parse("queries/a-test/detector.sql", text) {
-        Ok(parsed) => check(&parsed, &Stream::built_ins()),
+        Ok(parsed) => check(&parsed, &Stream::built_ins(), &[]),
         Err(errors) => errors,
     }
 }

@@ -66,7 +66,7 @@ error[W028]: there is no column `eventName`
     assert_shown(
         &with_header("SELECT * FROM cloudtrial"),
         r"
-error[W027]: there is no stream `cloudtrial`
+error[W027]: there is no stream or table `cloudtrial`
   --> queries/a-test/detector.sql:6:15
    |
  6 | SELECT * FROM cloudtrial

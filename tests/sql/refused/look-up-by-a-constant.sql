@@ -1,0 +1,6 @@
+/*
+title = "t"
+severity = "low"
+about = "a"
+*/
+SELECT e.who FROM events e JOIN functions f ON f.name = 'pay'

@@ -1,0 +1,6 @@
+/*
+title = "t"
+severity = "low"
+about = "a"
+*/
+SELECT owner FROM functions WHERE critical
