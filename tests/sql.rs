@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use watchfire_engine::detect::Table;
-use watchfire_engine::detect::language::codes;
+use watchfire_engine::detect::compile::{compile, compile_all};
+use watchfire_engine::detect::language::{self, codes};
 use watchfire_engine::detect::plan::Planner;
 use watchfire_engine::detect::tables::{self, TableFormat};
 use watchfire_record::json::PathStep;
@@ -132,6 +133,27 @@ fn every_example_finds_what_it_should() {
 #[test]
 fn every_refusal_is_worded_as_it_should_be() {
     hold(&refusal::all().iter().filter_map(|path| refusal::difference(path)).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_ships_can_fire() {
+    let queries = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("queries");
+    let files = language::load(&[queries]).unwrap();
+    let (detectors, said) = compile_all(&Planner::new(&Stream::built_ins()), &files);
+    assert!(detectors.len() >= 25 && detectors.len() == files.len());
+    let never = said.iter().filter(|said| [codes::UNKNOWN_VALUE, codes::NEVER].contains(&said.code));
+    hold(&never.map(|said| said.render(false)).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_finds_something_is_not_said_never_to() {
+    let wrong = example::all(&folder()).into_iter().filter_map(|example| {
+        let (_, said) = compile(&planner(), &example.name, &example.name, &example.sql);
+        let never = said.into_iter().find(|d| d.code == codes::NEVER && d.message.starts_with("no row passes"))?;
+        let finds = !std::fs::read_to_string(example.folder.join("findings.jsonl")).unwrap().trim().is_empty();
+        finds.then(|| format!("{}\n{}", example.name, never.render(false)))
+    });
+    hold(&wrong.collect::<Vec<_>>());
 }
 
 #[test]

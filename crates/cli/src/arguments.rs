@@ -77,7 +77,7 @@ pub enum ConfigCommand {
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
     /// Are they understood? If not: where, why, and what to write instead
-    Check(RulePaths),
+    Check(RulesCheck),
     /// Do they find in their test records what they should, and nothing else?
     Test(RulesTest),
     /// What there is
@@ -100,6 +100,27 @@ pub struct RulePaths {
     /// Detector files, folders, or folders of those [default: rules.folders, else those that ship]
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `rules check`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  watchfire rules check queries
+  watchfire rules check queries --seen logs/ --stream cloudtrail")]
+pub struct RulesCheck {
+    /// Detector files, folders, or folders of those [default: rules.folders, else those that ship]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Records as they come: what they have is known, and what none of them has is told
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub seen: Vec<PathBuf>,
+    /// The stream that these are of
+    #[arg(long, value_name = "NAME", default_value = "cloudtrail", requires = "seen")]
+    pub stream: String,
     /// For programs
     #[arg(long)]
     pub json: bool,

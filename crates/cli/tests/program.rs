@@ -42,6 +42,29 @@ fn a_wrong_rule_is_shown_with_its_place() {
 }
 
 #[test]
+fn records_that_are_seen_say_what_is_known_and_what_is_never_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rule, seen) = (folder.path().join("own.sql"), folder.path().join("seen.jsonl"));
+    let header = "/*\ntitle = \"t\"\nseverity = \"low\"\nabout = \"a\"\n*/\n";
+    let sql = "SELECT event_time FROM cloudtrail WHERE event_name = 'OurOwnCall' AND request ->> 'trailname' = 'x'\n";
+    std::fs::write(&rule, header.to_owned() + sql).unwrap();
+    let record = |index: usize| {
+        format!(
+            "{{\"eventTime\":\"2026-01-01T00:00:00Z\",\"eventID\":\"{index}\",\"eventName\":\"OurOwnCall\",\"requestParameters\":{{\"trailName\":\"x\"}}}}\n"
+        )
+    };
+    std::fs::write(&seen, (0..120).map(record).collect::<String>()).unwrap();
+    let alone = text(&watchfire(&["rules", "check", path(&rule)]).stdout);
+    assert!(alone.contains("W046") && !alone.contains("W047"), "{alone}");
+    let output = watchfire(&["rules", "check", path(&rule), "--seen", path(&seen)]);
+    let with_records = text(&output.stdout);
+    assert!(output.status.success() && !with_records.contains("W046"), "{with_records}");
+    assert!(with_records.contains("without request->>'trailname', which none of 120 records"), "{with_records}");
+    let output = watchfire(&["rules", "check", path(&rule), "--set", "streams.cloudtrail.known.event_name=OurOwnCall"]);
+    assert!(!text(&output.stdout).contains("W046"), "{}", text(&output.stdout));
+}
+
+#[test]
 fn a_file_goes_in_and_findings_come_out() {
     let folder = tempfile::tempdir().unwrap();
     let (input, findings) = (folder.path().join("in.jsonl"), folder.path().join("out.jsonl"));

@@ -14,7 +14,8 @@ use crate::detector::{Detector, StreamDetectors, identity_names, named};
 use crate::expression::{Expression, record_batch, schema, schema_of};
 use crate::identities::{Identities, SecretHasher};
 use crate::lifetime::Lifetime;
-use crate::matcher::{BatchColumns, Matcher};
+use crate::liveness::{Condition, Field, Liveness};
+use crate::matcher::{BatchColumns, Matcher, Met, Presence};
 use crate::operators::feed::StreamBatch;
 use crate::operators::feeder::Feeder;
 use crate::operators::shared::{BatchInputs, SharedInputs};
@@ -30,6 +31,7 @@ pub struct Judge {
     columns: BatchColumns,
     look_ups: LookUps,
     matcher: Matcher,
+    liveness: Liveness,
     matches: BTreeMap<usize, MatchRow>,
     feeder: Feeder,
     shared: SharedInputs,
@@ -86,8 +88,10 @@ impl Judge {
         let stream = &detectors.stream;
         let needed = !stream.identity.is_empty() && !clauses.stateful.is_empty();
         let identity = needed.then(|| identity_names(stream).iter().map(|name| named(stream, name)).collect());
+        let mut matcher = Matcher::new(&clauses.different, &detectors.available)?;
         Ok(Self {
-            matcher: Matcher::new(&clauses.different, &detectors.available)?,
+            liveness: Liveness::new(&detectors, &mut matcher),
+            matcher,
             columns: BatchColumns::new(detectors.decoded.iter().chain(&detectors.looked_up).cloned().collect()),
             look_ups: LookUps::new(&detectors.look_ups, &detectors.looked_up)?,
             matches,
@@ -113,6 +117,19 @@ impl Judge {
             }
         }
         Judgement { rows }
+    }
+
+    /// Whether detectors could fire, as far as the batches so far tell: what the last one had of the fields that they need,
+    /// and what has become of their conditions since the last time that this was asked.
+    pub fn liveness(&mut self) -> (impl Iterator<Item = (&Field, Presence)>, Vec<(Condition, Met)>) {
+        let changes = self.liveness.changes(&self.matcher);
+        (self.liveness.fields(&self.matcher), changes)
+    }
+
+    /// Whose batches it judges.
+    #[must_use]
+    pub fn detectors(&self) -> &Arc<StreamDetectors> {
+        &self.detectors
     }
 
     /// The findings of match detectors, which are live for these times, one entry a detector.

@@ -12,6 +12,7 @@ pub mod identities;
 pub mod judge;
 pub mod language;
 pub mod lifetime;
+pub mod liveness;
 pub mod matcher;
 pub mod operators;
 #[cfg(feature = "oracle")]
@@ -26,6 +27,7 @@ pub use detector::{Detector, StreamDetectors};
 pub use identities::Identities;
 pub use judge::{Judge, Judgement};
 pub use lifetime::Lifetime;
+pub use liveness::Liveness;
 pub use shard::{Shard, Step, StreamTime};
 pub use tables::{Table, TableDefinition};
 pub use version::{Version, Versions};

@@ -132,6 +132,8 @@ impl Worker {
                 judge.without_copies(&batch, &mut judgement, &identified, &mut identities[stream]);
             }
             forget(identities, &times);
+            // In a turn, so that what came last does not depend on which worker is faster.
+            self.shared.metrics.liveness.look(stream, judge, &batch);
         });
         let fed = judge.feed(&batch, &judgement).map(Arc::new);
         count(counts, &batch);

@@ -1,5 +1,7 @@
 //! Streams: what is declared once of a log, and the built-in ones.
 
+use std::collections::BTreeMap;
+
 use crate::column::ColumnType;
 use crate::json::PathStep;
 
@@ -59,6 +61,8 @@ pub struct Stream {
     pub identity: Vec<String>,
     /// All columns but the system's, in the order of `SELECT *`.
     pub columns: Vec<ColumnDefinition>,
+    /// By column: values that its log is known to have besides those of its format. For the checks of rules alone.
+    pub known: BTreeMap<String, Vec<String>>,
 }
 
 /// Columns that every stream has after its own: name and type.
@@ -189,6 +193,7 @@ impl Stream {
             idle: 30_000_000,
             skew: 10 * MINUTE,
             identity: identity.iter().map(|c| (*c).into()).collect(),
+            known: BTreeMap::new(),
             columns: columns
                 .iter()
                 .map(|(name, column_type)| ColumnDefinition {

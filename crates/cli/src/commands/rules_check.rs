@@ -3,19 +3,24 @@
 use serde_json::json;
 use watchfire_engine::detect::language::{Diagnostic, missing_tests_warning};
 
-use crate::arguments::RulePaths;
+use crate::arguments::RulesCheck;
 use crate::failure::Failure;
 use crate::rules::Rules;
 use crate::screen::{Screen, numbers, paint};
 use crate::settings::Settings;
 
+mod seen;
+
 /// Prints what is wrong.
 ///
 /// # Errors
 /// [`Failure::Rule`] if a detector is wrong.
-pub fn run(options: &RulePaths, settings: &Settings, screen: &Screen) -> Result<(), Failure> {
+pub fn run(options: &RulesCheck, settings: &Settings, screen: &Screen) -> Result<(), Failure> {
     let paths = if options.paths.is_empty() { &settings.rules } else { &options.paths };
     let mut rules = Rules::load(paths, &settings.streams, &settings.tables()?);
+    if !options.seen.is_empty() {
+        rules = seen::with_records(rules, options, settings, screen)?;
+    }
     for warning in rules.files.iter().filter_map(missing_tests_warning) {
         if !rules.diagnostics.contains(&warning) {
             rules.diagnostics.push(warning);

@@ -160,21 +160,28 @@ fn adjust(merged: &Merged, stream: &mut Stream) -> Result<(), SettingsError> {
     if merged.get(&format!("streams.{name}.identity")).is_some() {
         stream.identity = identity(merged, stream)?;
     }
+    for column in merged.table(&["streams", &name, "known"]).keys() {
+        let setting = format!("streams.{name}.known.{column}");
+        is_column(stream, column, &setting)?;
+        stream.known.insert(column.clone(), list(merged, &setting));
+    }
     Ok(())
 }
 
 fn identity(merged: &Merged, stream: &Stream) -> Result<Vec<String>, SettingsError> {
     let setting = format!("streams.{}.identity", stream.name);
     let names = list(merged, &setting);
-    match names.iter().find(|name| stream.column_type(name).is_none()) {
-        None => Ok(names),
-        Some(unknown) => {
-            let columns = stream.all_columns().map(|(name, _)| name);
-            let hint =
-                super::nearest(unknown, columns).map_or(String::new(), |name| format!("; did you mean `{name}`?"));
-            Err(SettingsError(format!("{setting}: the stream has no column `{unknown}`{hint}")))
-        }
+    names.iter().try_for_each(|name| is_column(stream, name, &setting))?;
+    Ok(names)
+}
+
+fn is_column(stream: &Stream, name: &str, setting: &str) -> Result<(), SettingsError> {
+    if stream.column_type(name).is_some() {
+        return Ok(());
     }
+    let hint = super::nearest(name, stream.all_columns().map(|(name, _)| name));
+    let hint = hint.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
+    Err(SettingsError(format!("{setting}: the stream has no column `{name}`{hint}")))
 }
 
 fn format_of(text: &str) -> Option<Format> {

@@ -11,7 +11,7 @@ use watchfire_engine::finding::SinkSettings;
 use watchfire_engine::finding::sinks::RejectSettings;
 use watchfire_engine::source::KafkaSettings;
 use watchfire_engine::source::kafka::settings::PASSWORD_VARIABLE;
-use watchfire_record::Stream;
+use watchfire_record::{Stream, duration};
 
 use super::tables::{self, TableSettings};
 use super::{Merged, SettingsError, streams};
@@ -27,6 +27,8 @@ pub struct Settings {
     tables: Vec<TableSettings>,
     /// Files and folders of detectors; none: those that ship.
     pub rules: Vec<PathBuf>,
+    /// How long a field that a detector needs is not there before it is told of, microseconds.
+    pub blind_after: i64,
     /// Where findings go; none: the terminal.
     pub sinks: BTreeMap<String, SinkSettings>,
     /// Where rejected records go.
@@ -72,6 +74,7 @@ impl Settings {
             tables: tables::build(&merged, &streams)?,
             streams,
             rules: list(&merged, "rules.folders").into_iter().map(PathBuf::from).collect(),
+            blind_after: duration_of(&merged, "rules.blind_after"),
             sinks,
             rejects,
             admin: (!admin.is_empty()).then(|| admin.to_owned()),
@@ -111,6 +114,11 @@ impl Settings {
 pub(super) fn list(merged: &Merged, path: &str) -> Vec<String> {
     let items = merged.get(path).and_then(toml::Value::as_array);
     items.into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+}
+
+fn duration_of(merged: &Merged, path: &str) -> i64 {
+    let said = merged.get(path).and_then(|value| duration::parse(value.as_str()?).ok());
+    said.or_else(|| duration::parse(super::schema_default(path)).ok()).unwrap_or_default()
 }
 
 fn part<T: DeserializeOwned>(merged: &Merged, below: &[&str]) -> Result<T, SettingsError> {

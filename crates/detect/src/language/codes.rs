@@ -54,6 +54,8 @@ codes! {
     NO_TESTS = "W043": "test files are missing";
     JOINS_ITSELF = "W044": "a record can be both sides of a sequence";
     LOOK_UP = "W045": "a table is not looked up by its whole key, or stands where records are read";
+    UNKNOWN_VALUE = "W046": "a column is compared with a value that is not known for it";
+    NEVER = "W047": "a condition can never hold";
     STREAM_NOT_READ = "W050": "the run that is to take the detector does not read its stream";
 }
 

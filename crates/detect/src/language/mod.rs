@@ -3,6 +3,7 @@
 //! [`parse`] reads header and SQL, [`check`] refuses by name what a detector may not say, [`expand`] writes shorthands
 //! out. What only the planner can see comes back through [`from_planner_error`]. Read [`Diagnostic`] first.
 
+mod catalogue;
 pub mod codes;
 mod diagnostic;
 mod expand;
@@ -18,6 +19,7 @@ mod refuse;
 mod render;
 mod source;
 mod syntax;
+mod unseen;
 mod windows;
 
 pub use diagnostic::{Diagnostic, Severity};
@@ -28,6 +30,7 @@ pub use nearest::nearest;
 pub use parse::{Parsed, parse};
 pub use planner::{from_form, from_join, from_look_up, from_planner_error, from_threshold, joins_itself};
 pub use refuse::check;
+pub use unseen::{columns_with_known_values, field_not_seen};
 
 #[cfg(test)]
 mod tests;

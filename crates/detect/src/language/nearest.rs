@@ -4,11 +4,17 @@
 /// a third of the characters may differ. Of two equally near, the first.
 #[must_use]
 pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    nearest_within(written, names, 3)
+}
+
+/// The same where at most one of so many characters may differ.
+#[must_use]
+pub fn nearest_within<'a>(written: &str, names: impl IntoIterator<Item = &'a str>, one_of: usize) -> Option<&'a str> {
     let written = fold(written);
     if written.is_empty() || written.len() > LONGEST {
         return None;
     }
-    let bound = (written.len() / 3).max(1);
+    let bound = (written.len() / one_of).max(1);
     let near = names.into_iter().filter_map(|name| Some((distance(&written, &fold(name), bound)?, name)));
     near.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }

@@ -19,6 +19,20 @@ pub struct Atom {
     expression: Expression,
     /// Its truth for NULL, then for each value id seen so far.
     truths: Vec<Truth>,
+    /// What has become of it.
+    state: Met,
+}
+
+/// What has become of a condition so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Met {
+    /// No record got as far as it.
+    #[default]
+    NotAsked,
+    /// No value met it.
+    Never,
+    /// A value met it, or NULL does.
+    Once,
 }
 
 /// An atom's truth for the rows of one batch.
@@ -32,7 +46,7 @@ pub enum View {
 impl Atom {
     /// An atom over a batch of the one column.
     pub fn new(column: usize, expr: &Expr, expression: Expression) -> Self {
-        Self { column, native: Native::of(expr), expression, truths: Vec::new() }
+        Self { column, native: Native::of(expr), expression, truths: Vec::new(), state: Met::NotAsked }
     }
 
     /// Evaluates the atom for values that came since the last time.
@@ -43,17 +57,34 @@ impl Atom {
         if self.truths.is_empty() {
             let null: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>]));
             self.evaluate(null);
+            self.see(self.truths[0] == Truth::True);
         }
         let known = self.truths.len() - 1;
         if known < values.len() {
-            let ids = u32::try_from(known).expect("ids fit u32")..u32::try_from(values.len()).expect("ids fit u32");
-            if let Some(native) = &self.native {
-                self.truths.extend(ids.map(|id| Truth::from(Some(native.holds(values.text(id))))));
-                return;
-            }
-            let texts: StringArray = ids.map(|id| Some(values.text(id))).collect();
-            self.evaluate(Arc::new(texts));
+            self.learn_from(known, values);
+            let met = self.truths[known + 1..].contains(&Truth::True);
+            self.see(met);
         }
+    }
+
+    /// Evaluates it for values from this id on.
+    fn learn_from(&mut self, first: usize, values: &Interner) {
+        let ids = u32::try_from(first).expect("ids fit u32")..u32::try_from(values.len()).expect("ids fit u32");
+        if let Some(native) = &self.native {
+            self.truths.extend(ids.map(|id| Truth::from(Some(native.holds(values.text(id))))));
+            return;
+        }
+        let texts: StringArray = ids.map(|id| Some(values.text(id))).collect();
+        self.evaluate(Arc::new(texts));
+    }
+
+    /// What has become of it.
+    pub fn met(&self) -> Met {
+        self.state
+    }
+
+    fn see(&mut self, met: bool) {
+        self.state = self.state.max(if met { Met::Once } else { Met::Never });
     }
 
     fn evaluate(&mut self, values: ArrayRef) {
@@ -77,15 +108,23 @@ impl Atom {
                 View::ByValue
             }
             Column::Plain(array) => {
-                if let (Some(native), Some(texts)) = (&self.native, array.as_string_opt::<i32>()) {
-                    return View::ByRow(texts.iter().map(|text| text.map(|text| native.holds(text))).collect());
+                let truths = self.by_row(array);
+                if self.state != Met::Once {
+                    self.see(truths.true_count() > 0);
                 }
-                let batch = record_batch(self.expression.schema(), vec![Arc::clone(array)], array.len());
-                let result = self.expression.evaluate(&batch);
-                let result = result.as_any().downcast_ref::<BooleanArray>().cloned();
-                View::ByRow(result.unwrap_or_else(|| BooleanArray::new_null(array.len())))
+                View::ByRow(truths)
             }
         }
+    }
+
+    fn by_row(&self, array: &ArrayRef) -> BooleanArray {
+        if let (Some(native), Some(texts)) = (&self.native, array.as_string_opt::<i32>()) {
+            return texts.iter().map(|text| text.map(|text| native.holds(text))).collect();
+        }
+        let batch = record_batch(self.expression.schema(), vec![Arc::clone(array)], array.len());
+        let result = self.expression.evaluate(&batch);
+        let result = result.as_any().downcast_ref::<BooleanArray>().cloned();
+        result.unwrap_or_else(|| BooleanArray::new_null(array.len()))
     }
 }
 

@@ -54,6 +54,11 @@ enum Tree {
 }
 
 impl Clause {
+    /// The atoms that must hold.
+    pub fn conditions(&self) -> impl Iterator<Item = usize> {
+        self.filed_under.into_iter().chain(self.atoms.iter().copied())
+    }
+
     /// Keeps the rows for which everything holds.
     pub fn narrow(
         &self,

@@ -10,6 +10,7 @@ mod atom;
 mod clause;
 mod columns;
 mod native;
+mod watch;
 
 use std::collections::HashMap;
 
@@ -17,9 +18,11 @@ use datafusion_common::Result;
 use datafusion_expr::Expr;
 use watchfire_record::{Batch, ColumnRequest};
 
+pub use atom::Met;
 use atom::{Atom, View, value_index};
 use clause::{Clause, Truth};
 pub use columns::{BatchColumns, is_system};
+pub use watch::{Among, Presence, Watched};
 
 /// The detectors filed under atoms of one column.
 struct File {
@@ -37,6 +40,9 @@ pub struct Matcher {
     clauses: Vec<Clause>,
     files: Vec<File>,
     unfiled: Vec<u32>,
+    watched: Vec<Watched>,
+    /// Of each that is watched, what the last batch had.
+    presence: Vec<Presence>,
 }
 
 impl Matcher {
@@ -58,7 +64,47 @@ impl Matcher {
         let mut files: Vec<File> =
             files.into_iter().map(|(column, entries)| File { column, entries, by_value: Vec::new() }).collect();
         files.sort_by_key(|file| file.column);
-        Ok(Self { atoms, clauses: compiled, files, unfiled })
+        Ok(Self { atoms, clauses: compiled, files, unfiled, watched: Vec::new(), presence: Vec::new() })
+    }
+
+    /// Watches for fields: for each, the index of a clause that needs one of these columns of a batch, and whether it is
+    /// looked for among the rows that pass it, not those that might.
+    pub fn watch(&mut self, fields: impl IntoIterator<Item = (usize, Vec<usize>, bool)>) {
+        let watched = fields.into_iter().map(|(clause, columns, passed)| {
+            let filed = self.clauses[clause].filed_under.map(|atom| self.atoms[atom].column);
+            let among = match filed {
+                _ if passed => Among::Passed,
+                Some(filed) if !columns.contains(&filed) => Among::Candidates,
+                _ => Among::All,
+            };
+            Watched { clause, columns, among }
+        });
+        self.watched = watched.collect();
+    }
+
+    /// What the last batch had of what is watched, in the order in which it was given.
+    #[must_use]
+    pub fn presence(&self) -> &[Presence] {
+        &self.presence
+    }
+
+    /// The conditions on one column that must hold for a clause: the column, and the condition's number.
+    pub fn conditions(&self, clause: usize) -> impl Iterator<Item = (usize, usize)> {
+        self.clauses[clause].conditions().map(|atom| (self.atoms[atom].column, atom))
+    }
+
+    /// What has become of the condition of this number.
+    #[must_use]
+    pub fn met(&self, condition: usize) -> Met {
+        self.atoms[condition].met()
+    }
+
+    fn look(&mut self, batch: &Batch, selected: &[Vec<u32>], passed: bool) {
+        for (watched, presence) in self.watched.iter().zip(&mut self.presence) {
+            if (watched.among == Among::Passed) == passed {
+                *presence = watched.look(batch, &selected[watched.clause]);
+            }
+        }
     }
 
     /// The rows, ascending, that pass each clause.
@@ -72,9 +118,12 @@ impl Matcher {
         for clause in &self.unfiled {
             selected[*clause as usize] = all.clone().collect();
         }
+        self.presence.resize(self.watched.len(), Presence::default());
+        self.look(batch, &selected, false);
         for (clause, rows) in self.clauses.iter().zip(&mut selected) {
             clause.narrow(&mut self.atoms, &mut views, batch, columns, rows);
         }
+        self.look(batch, &selected, true);
         selected
     }
 }

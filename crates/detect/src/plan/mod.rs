@@ -8,6 +8,7 @@ pub mod flatten;
 pub mod functions;
 mod lift;
 pub mod look_up;
+pub mod needs;
 mod range;
 pub mod sequence;
 mod thresholds;

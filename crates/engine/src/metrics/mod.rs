@@ -1,7 +1,7 @@
 //! Everything that is counted, in one place: the admin listener, the status line and the summary all ask here.
 
 mod detectors;
-mod prometheus;
+pub(crate) mod prometheus;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use hdrhistogram::Histogram;
 use watchfire_record::{Finding, State, Stream};
 
+use crate::liveness::Liveness;
 use detectors::Detectors;
 pub use detectors::{DetectorMetrics, LiveVersion};
 
@@ -76,6 +77,8 @@ pub struct Metrics {
     pub repeated: AtomicU64,
     /// Findings that a sink which is not required had no room for.
     pub undelivered: AtomicU64,
+    /// Since when detectors could not fire.
+    pub liveness: Liveness,
     detectors: RwLock<Detectors>,
     latency: Mutex<Histogram<u64>>,
 }
@@ -125,6 +128,7 @@ impl Metrics {
             delivered: AtomicU64::new(0),
             repeated: AtomicU64::new(0),
             undelivered: AtomicU64::new(0),
+            liveness: Liveness::new(streams),
             detectors: RwLock::default(),
             latency: Mutex::new(Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("the bounds are in order")),
         }

@@ -17,6 +17,7 @@ impl Metrics {
         let mut out = String::new();
         self.write_streams(&mut out);
         self.write_detectors(&mut out);
+        self.liveness.prometheus(&self.detectors(), &mut out);
         let gauges = [
             ("watchfire_in_flight_bytes", "Bytes between intake and delivery.", self.in_flight.load(Relaxed) as f64),
             ("watchfire_lag_records", "Records there and not yet taken in.", self.lag.load(Relaxed) as f64),
@@ -188,10 +189,10 @@ impl Metrics {
     }
 }
 
-fn head(out: &mut String, name: &str, help: &str, kind: &str) {
+pub(crate) fn head(out: &mut String, name: &str, help: &str, kind: &str) {
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
-fn label(text: &str) -> String {
+pub(crate) fn label(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

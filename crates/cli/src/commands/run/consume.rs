@@ -38,6 +38,7 @@ pub(super) fn run(options: &Run, settings: &Settings, screen: &Screen) -> Result
     let rules = Rules::load(&settings.rules, &settings.streams, &tables).or_say(screen)?;
     let (mut launch, topics, reloader) = prepare(options, settings, (rules, &tables), screen, &clock)?;
     launch.fires_early = true;
+    launch.metrics.liveness.blind_after(settings.blind_after);
     let mut kafka = settings.kafka.clone();
     if let Some(from) = &options.from {
         kafka.from = StartFrom::try_from(from.clone()).map_err(|error| Failure::Setting(format!("--from: {error}")))?;

@@ -7,6 +7,7 @@ use datafusion_sql::sqlparser::ast::{
     SetExpr, TableAlias, TableFactor, Visit, Visitor,
 };
 
+use super::asking::Asks;
 use super::scope::{Facts, Known, Scope, facts};
 use super::{Checker, Place};
 use crate::language::codes;
@@ -87,10 +88,11 @@ impl Checker<'_> {
         self.names(select, &input);
         self.null_keys(select, &input, &known);
         self.versioned_names(select, &input);
+        let asks = self.never(select, &input);
         for subquery in subqueries(select) {
             self.query_columns(&subquery, tables, Some(&input));
         }
-        output(select, &input, &known)
+        output(select, &input, &known, &asks)
     }
 
     fn names(&mut self, select: &Select, input: &Scope) {
@@ -285,7 +287,7 @@ impl Visitor for Exists {
 }
 
 /// The names that the SELECT list defines.
-fn aliases(select: &Select) -> impl Iterator<Item = (String, &Expr)> {
+pub(super) fn aliases(select: &Select) -> impl Iterator<Item = (String, &Expr)> {
     select.projection.iter().filter_map(|item| match item {
         SelectItem::ExprWithAlias { expr, alias } => Some((folded(alias), expr)),
         _ => None,
@@ -293,7 +295,22 @@ fn aliases(select: &Select) -> impl Iterator<Item = (String, &Expr)> {
 }
 
 /// The columns of a SELECT's rows.
-fn output(select: &Select, input: &Scope, known: &Facts) -> Scope {
+fn output(select: &Select, input: &Scope, known: &Facts, asks: &Asks) -> Scope {
+    let computed = |name: String, expr: &Expr| {
+        let column = input.column(expr);
+        let asked = match expr {
+            Expr::Identifier(name) => asks.get(&folded(name)),
+            Expr::CompoundIdentifier(parts) => asks.get(&input.key(parts)),
+            _ => asks.get(&alias_key(&name)),
+        };
+        Known {
+            nullable: input.can_be_null(expr, known),
+            json: column.is_some_and(|column| column.json),
+            of: column.and_then(|column| column.of.clone()),
+            asked: asked.cloned(),
+            name,
+        }
+    };
     let mut scope = Scope::default();
     for item in &select.projection {
         match item {
@@ -301,18 +318,17 @@ fn output(select: &Select, input: &Scope, known: &Facts) -> Scope {
                 let of = wildcard_input(item, input);
                 let passed = of.columns.iter().map(|column| Known {
                     nullable: column.nullable && !known.contains(&column.name),
+                    asked: asks.get(&column.name).cloned().or_else(|| column.asked.clone()),
                     ..column.clone()
                 });
                 scope.columns.extend(passed);
                 scope.open |= of.open;
             }
-            SelectItem::ExprWithAlias { expr, alias } => {
-                scope.columns.push(computed(folded(alias), expr, input, known))
-            }
+            SelectItem::ExprWithAlias { expr, alias } => scope.columns.push(computed(folded(alias), expr)),
             SelectItem::UnnamedExpr(expr) => match expr {
-                Expr::Identifier(name) => scope.columns.push(computed(folded(name), expr, input, known)),
+                Expr::Identifier(name) => scope.columns.push(computed(folded(name), expr)),
                 Expr::CompoundIdentifier(parts) => {
-                    scope.columns.extend(parts.last().map(|name| computed(folded(name), expr, input, known)));
+                    scope.columns.extend(parts.last().map(|name| computed(folded(name), expr)));
                 }
                 _ => scope.open = true,
             },
@@ -331,9 +347,9 @@ fn wildcard_input<'a>(item: &SelectItem, input: &'a Scope) -> &'a Scope {
     qualifier.and_then(|qualifier| input.side(&qualifier)).unwrap_or(input)
 }
 
-fn computed(name: String, expr: &Expr, input: &Scope, known: &Facts) -> Known {
-    let json = input.column(expr).is_some_and(|column| column.json);
-    Known { name, nullable: input.can_be_null(expr, known), json }
+/// What stands in [`Asks`] for an expression of the SELECT list.
+pub(super) fn alias_key(alias: &str) -> String {
+    format!("AS {alias}")
 }
 
 /// Names that logs have for what is a column here.

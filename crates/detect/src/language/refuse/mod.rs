@@ -1,11 +1,16 @@
 //! What a detector may not say, refused by name: a walk over the syntax tree against what is allowed.
 
+mod asked;
+mod asking;
 mod calls;
 mod clauses;
 mod columns;
+mod compared;
+mod counted;
 mod expressions;
 mod group;
 mod joins;
+mod never;
 mod over;
 mod scope;
 mod warnings;

@@ -2,20 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use datafusion_sql::sqlparser::ast::{BinaryOperator, Expr};
+use datafusion_sql::sqlparser::ast::{BinaryOperator, Expr, Ident};
 use watchfire_record::{ColumnDefinition, ColumnType, Stream};
 
+use super::asked::Asked;
+use super::asking::Asks;
 use crate::language::windows::folded;
 use crate::tables::TableDefinition;
 
 /// A column that can be named.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Known {
     pub name: String,
     /// Whether it may be NULL, as far as is known.
     pub nullable: bool,
     /// Whether `->` and `->>` reach into it.
     pub json: bool,
+    /// The stream and column that it is, if it is no more than that.
+    pub of: Option<(String, String)>,
+    /// What conditions below ask of it.
+    pub asked: Option<Asked>,
 }
 
 /// The columns of a table or sub-query.
@@ -40,6 +46,8 @@ impl Scope {
             name: field.name().clone(),
             nullable: field.is_nullable(),
             json: stream.column_type(field.name()) == Some(ColumnType::Json),
+            of: Some((stream.name.clone(), field.name().clone())),
+            asked: None,
         };
         Self {
             qualifiers: vec![stream.name.clone()],
@@ -54,6 +62,8 @@ impl Scope {
             name: column.name.clone(),
             nullable: !table.key.contains(&column.name),
             json: column.column_type == ColumnType::Json,
+            of: None,
+            asked: None,
         };
         Self {
             qualifiers: vec![table.name.clone()],
@@ -64,7 +74,9 @@ impl Scope {
 
     /// The same where there may be no row: then all columns are NULL.
     pub fn or_missing(mut self) -> Self {
-        self.columns.iter_mut().for_each(|column| column.nullable = true);
+        for column in &mut self.columns {
+            (column.nullable, column.asked) = (true, None);
+        }
         self
     }
 
@@ -109,6 +121,39 @@ impl Scope {
             Expr::Nested(inner) => self.column(inner),
             _ => None,
         }
+    }
+
+    /// What conditions below ask of its columns, by the names that they have here.
+    pub fn asks(&self) -> Asks {
+        let named = |scope: &Self, before: &str| -> Vec<(String, Asked)> {
+            let asked = scope
+                .columns
+                .iter()
+                .filter_map(|known| Some((format!("{before}{}", known.name), known.asked.clone()?)));
+            asked.collect()
+        };
+        if self.sides.is_empty() {
+            return named(self, "").into_iter().collect();
+        }
+        let sides = self.sides.iter().filter_map(|side| Some(named(side, &format!("{}.", side.qualifiers.first()?))));
+        sides.flatten().collect()
+    }
+
+    /// How a name with a table's before it is told apart from others; with one input, by the column's alone.
+    pub fn key(&self, parts: &[Ident]) -> String {
+        match parts {
+            [table, name] if self.sides.is_empty() && self.qualifiers.contains(&folded(table)) => folded(name),
+            _ => parts.iter().map(folded).collect::<Vec<_>>().join("."),
+        }
+    }
+
+    /// The stream and column of what is told apart by this.
+    pub fn of_key(&self, key: &str) -> Option<(String, String)> {
+        let known = match key.split_once('.') {
+            Some((table, name)) => self.side(table)?.find(name),
+            None => self.find(key),
+        };
+        known?.of.clone()
     }
 
     /// Whether a key can be NULL in rows for which `facts` hold; where it cannot be told, no.

@@ -9,6 +9,7 @@ use super::Checker;
 use super::expressions::text_of;
 use super::group::{is_window, meaning};
 use super::scope::{Facts, Scope};
+use crate::language::catalogue::without_version;
 use crate::language::codes;
 use crate::language::windows::{self, folded};
 
@@ -130,18 +131,7 @@ impl Checker<'_> {
     }
 }
 
-/// The name without `20150331v2` at its end.
-fn without_version(name: &str) -> &str {
-    let stem = match name.rsplit_once('v') {
-        Some((stem, digits)) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => stem,
-        _ => name,
-    };
-    let undated = stem.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
-    let digits = stem[undated.len()..].bytes().filter(u8::is_ascii_digit).count();
-    if digits == 8 && stem[undated.len()..].starts_with("20") { undated } else { name }
-}
-
-fn for_each_call(select: &Select, mut visit: impl FnMut(&Function)) {
+pub(super) fn for_each_call(select: &Select, mut visit: impl FnMut(&Function)) {
     for_each_expression(select, |expr| {
         if let Expr::Function(function) = expr {
             visit(function);
@@ -159,22 +149,5 @@ fn for_each_expression(select: &Select, mut visit: impl FnMut(&Expr)) {
     let _ = visit_expressions(parts.0, &mut visit);
     for part in [parts.1, parts.2, parts.3] {
         let _ = visit_expressions(part, &mut visit);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn versions_are_taken_off() {
-        for (name, stem) in [
-            ("UpdateFunctionCode20150331v2", "UpdateFunctionCode"),
-            ("ListFunctions20150331", "ListFunctions"),
-            ("CreateDistribution2020_05_31", "CreateDistribution"),
-            ("ListObjectsV2", "ListObjectsV2"),
-            ("Invoke", "Invoke"),
-            ("20150331v2", ""),
-        ] {
-            assert_eq!(super::without_version(name), stem);
-        }
     }
 }

@@ -106,7 +106,7 @@ const GOOD: &[&str] = &[
      WHERE b.principal = a.principal AND b.event_name = 'StartLogging' AND b.event_time BETWEEN a.event_time AND a.event_time + INTERVAL '1 hour')",
     "SELECT principal, event_time, source_ip FROM cloudtrail WHERE event_name = 'ConsoleLogin' \
      UNION ALL SELECT principal, event_time, source_ip FROM api WHERE status = 401 UNION ALL SELECT function_name, event_time, NULL AS source_ip FROM lambda WHERE level = 'FATAL'",
-    "select Event_Name, \"region\" from CloudTrail where EVENT_NAME = 'x' -- trailing",
+    "select Event_Name, \"region\" from CloudTrail where EVENT_NAME = 'StopLogging' -- trailing",
 ];
 
 #[test]

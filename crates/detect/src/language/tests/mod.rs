@@ -1,6 +1,7 @@
 //! The language from the outside: what is refused, how it is said, what passes, and what it becomes.
 
 mod accepted;
+mod never;
 mod refused;
 mod rendered;
 
