@@ -63,6 +63,10 @@ pub fn compile(planner: &Planner, name: &str, file: &str, text: &str) -> (Option
             said.push(language::from_join(&parsed, &message, &help));
             return (None, said);
         }
+        Err(PlanProblem::Composed { message, help, at }) => {
+            said.push(language::from_composed(&parsed, &message, &help, at));
+            return (None, said);
+        }
     };
     said.extend(keys_that_are_not_found(&parsed, &plan));
     said.extend(learning_without_state(&parsed, &plan));

@@ -8,12 +8,14 @@ use datafusion_expr::Expr;
 use watchfire_record::Finding;
 
 use crate::detector::StreamDetectors;
+use crate::identities::SecretHasher;
 use crate::operators::feed::{Fed, StreamBatch};
 use crate::operators::first_seen::is_alone;
 use crate::operators::key_table::KeyTable;
-use crate::operators::post;
 use crate::operators::record_table::RecordTable;
-use crate::operators::{Common, FirstSeen, OperatorStatistics, OverRange, Sequences, StatefulOperator, Windows};
+use crate::operators::{
+    Common, FirstSeen, OperatorStatistics, OverRange, OverWindows, Sequences, StatefulOperator, Windows,
+};
 use crate::plan::Operator;
 
 /// Which shard of `shards` keeps the key of this hash: the same in every worker.
@@ -90,12 +92,18 @@ struct Side {
 
 impl Shard {
     /// The shard of this index, for these detectors, one entry a stream of the engine's list. With `fires_early`,
-    /// findings are told before they are final.
+    /// findings are told before they are final. `hasher` is the workers' own.
     ///
     /// # Errors
     /// If an expression does not fit its stream, which planning rules out.
-    pub fn new(index: usize, streams: &[Arc<StreamDetectors>], fires_early: bool) -> Result<Self> {
-        let states = streams.iter().map(|stream| StreamState::new(stream, fires_early)).collect::<Result<_>>()?;
+    pub fn new(
+        index: usize,
+        streams: &[Arc<StreamDetectors>],
+        fires_early: bool,
+        hasher: &SecretHasher,
+    ) -> Result<Self> {
+        let states =
+            streams.iter().map(|stream| StreamState::new(stream, fires_early, hasher)).collect::<Result<_>>()?;
         Ok(Self { index, fires_early, streams: states, sequences: sequences(streams)? })
     }
 
@@ -172,7 +180,7 @@ impl SequenceState {
 }
 
 impl StreamState {
-    fn new(stream: &StreamDetectors, fires_early: bool) -> Result<Self> {
+    fn new(stream: &StreamDetectors, fires_early: bool, hasher: &SecretHasher) -> Result<Self> {
         let mut kinds: Vec<Vec<&Expr>> = Vec::new();
         let mut of_detector = vec![None; stream.detectors.len()];
         let mut operators = Vec::new();
@@ -183,7 +191,7 @@ impl StreamState {
                 kinds.push(exprs);
                 kinds.len() - 1
             });
-            operators.push(operator(members, stream, fires_early)?.map(|operator| Kept { operator, keys }));
+            operators.push(operator(members, stream, fires_early, hasher)?.map(|operator| Kept { operator, keys }));
         }
         let keys = kinds.iter().map(|_| KeyTable::default()).collect();
         Ok(Self { operators, keys, records: RecordTable::default(), of_detector, places: stream.places.clone() })
@@ -228,15 +236,21 @@ impl<'a> Step<'a> {
 }
 
 /// The operator of these detectors; `None` for a side of a sequence.
-fn operator(members: &[usize], stream: &StreamDetectors, early: bool) -> Result<Option<Box<dyn StatefulOperator>>> {
+fn operator(
+    members: &[usize],
+    stream: &StreamDetectors,
+    early: bool,
+    hasher: &SecretHasher,
+) -> Result<Option<Box<dyn StatefulOperator>>> {
     let detector = &stream.detectors[members[0]];
     Ok(Some(match &detector.plan.operator {
         Operator::Match => unreachable!("match keeps no state"),
         Operator::Sequence(_) => return Ok(None),
-        Operator::OverRange { aggregates } if is_alone(aggregates, post::early(&detector.plan.having, aggregates)) => {
+        Operator::OverRange { aggregates } if is_alone(&detector.plan.having, aggregates) => {
             Box::new(FirstSeen::new(detector, &stream.kept, early)?)
         }
         Operator::OverRange { .. } => Box::new(OverRange::new(detector, stream, early)?),
+        Operator::OverWindows { .. } => Box::new(OverWindows::new(detector, hasher)?),
         Operator::Window { .. } => Box::new(Windows::new(members, stream, early)?),
     }))
 }

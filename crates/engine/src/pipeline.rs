@@ -159,7 +159,7 @@ impl Rooms {
         let hasher = SecretHasher::new(run.secret);
         let worker = |_| Worker::new(&run.streams, &hasher, Arc::clone(&shared));
         let workers = (0..run.workers.max(1)).map(worker).collect::<Result<Vec<_>, _>>()?;
-        let shard = |index| StateShard::new(index, &run.streams, run.fires_early);
+        let shard = |index| StateShard::new(index, &run.streams, run.fires_early, &hasher);
         let states = (0..shards).map(shard).collect::<Result<Vec<_>, _>>()?;
         let names = |s: &Arc<StreamDetectors>| s.names.iter().map(|name| name.as_str().into()).collect();
         let delivery = Delivery::new(DeliveryParts {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use watchfire_detect::identities::SecretHasher;
 use watchfire_detect::{Shard, Step, StreamDetectors};
 use watchfire_record::Finding;
 
@@ -27,9 +28,14 @@ impl StateShard {
     ///
     /// # Errors
     /// If a detector does not fit its stream, which planning rules out.
-    pub fn new(index: usize, streams: &[Arc<StreamDetectors>], fires_early: bool) -> Result<Self, EngineError> {
-        let shard =
-            Shard::new(index, streams, fires_early).map_err(|error| EngineError::Detector(error.to_string()))?;
+    pub fn new(
+        index: usize,
+        streams: &[Arc<StreamDetectors>],
+        fires_early: bool,
+        hasher: &SecretHasher,
+    ) -> Result<Self, EngineError> {
+        let shard = Shard::new(index, streams, fires_early, hasher);
+        let shard = shard.map_err(|error| EngineError::Detector(error.to_string()))?;
         let told_at = i64::MIN;
         Ok(Self { index, streams: streams.len(), shard, waiting: BTreeMap::new(), next: 0, told_at })
     }

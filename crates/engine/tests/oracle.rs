@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+#[path = "oracle/composed.rs"]
+mod composed;
 #[path = "oracle/joins.rs"]
 mod joins;
 #[path = "oracle/known.rs"]
@@ -257,7 +259,7 @@ fn case() -> impl Strategy<Value = Case> {
         2 => Just(vec![Life::WHOLE; partitions]),
         1 => prop::collection::vec(lives::life(), partitions)
     ];
-    let detector = prop_oneof![3 => detector(), 2 => joins::detector()];
+    let detector = prop_oneof![3 => detector(), 2 => joins::detector(), 2 => composed::detector()];
     (detector, learn, copied, cuts, lives, 1..4usize, 1..4usize).prop_map(
         |(sql, learn, records, cuts, lives, workers, shards)| Case {
             sql,
@@ -360,6 +362,9 @@ fn check_lives(findings: &[Finding]) -> TestCaseResult {
 
 /// What a sequence finds rests on one record of each side, or, an absence, on one.
 fn check_evidence(detector: &Detector, findings: &[Finding]) -> TestCaseResult {
+    if let Operator::OverWindows { .. } = &detector.plan.operator {
+        return findings.iter().try_for_each(composed::check_row);
+    }
     let Operator::Sequence(sequence) = &detector.plan.operator else { return Ok(()) };
     for finding in findings {
         let times: Vec<i64> = finding.evidence.iter().map(|evidence| evidence.event_time).collect();

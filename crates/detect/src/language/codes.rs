@@ -53,6 +53,7 @@ codes! {
     KEY_UNUSED = "W042": "the header's `key` has no effect";
     NO_TESTS = "W043": "test files are missing";
     JOINS_ITSELF = "W044": "a record can be both sides of a sequence";
+    COMPOSED = "W048": "an operator over another one's rows is not one that is run";
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::input::AggregateInput;
 use super::kept::KeptRows;
 use super::records::{Record, Records};
 use super::shared::Shared;
+use super::window_rows::FinalWindow;
 
 /// A batch's rows on their way to operators with state.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Feed {
     pub kept: Option<Shared<KeptRows>>,
     /// For a side of a sequence: the columns that it keeps as comparable bytes, one for each row that passed the WHERE.
     pub side: Option<Rows>,
+    /// For a range over windows: what is known of the windows that the rows are of, one a row.
+    pub windows: Option<Arc<Vec<FinalWindow>>>,
 }
 
 /// Rows that passed a WHERE, by their keys.
@@ -147,6 +150,12 @@ impl<'a> Fed<'a> {
     pub fn kept_bytes(&self, row: FedRow, converter: &RowConverter) -> Box<[u8]> {
         let kept = self.kept().map(|kept| kept.values.bytes(row.place(kept), converter));
         kept.unwrap_or_default()
+    }
+
+    /// What is known of the windows that the rows are of; for a range over windows only.
+    #[must_use]
+    pub fn windows(&self) -> Option<&'a Arc<Vec<FinalWindow>>> {
+        self.feed.windows.as_ref()
     }
 
     /// What a side of a sequence keeps of a row, as comparable bytes.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use arrow::array::UInt32Array;
 use arrow::row::RowConverter;
 use datafusion_common::Result;
+use datafusion_expr::Expr;
 use watchfire_record::limits::{BUFFERED_ROWS, KEYS};
 use watchfire_record::{ColumnRequest, DetectorInfo, Finding, FindingId, State, Value};
 
@@ -20,7 +21,7 @@ use super::firing::{Firing, least_event_ids};
 use super::fold::Total;
 use super::input::row_converter;
 use super::keys::Keys;
-use super::post::{Early, Post};
+use super::post::{Post, first_seen};
 use super::records::{Partitions, Record};
 use super::{Common, OperatorStatistics, StatefulOperator};
 use crate::detector::Detector;
@@ -74,10 +75,10 @@ struct Earliest {
     caused_at: i64,
 }
 
-/// Whether these aggregates are one count of all that came up to a microsecond before: then this operator can run it.
+/// Whether all that is asked of aggregates is one count of all that came up to a microsecond before: then this operator can run it.
 #[must_use]
-pub fn is_alone(aggregates: &[Aggregate], early: Early) -> bool {
-    matches!(aggregates, [one] if one.frame.1 == 1) && early == Early::FirstSeen
+pub fn is_alone(having: &[Expr], aggregates: &[Aggregate]) -> bool {
+    matches!(aggregates, [one] if one.frame.1 == 1) && first_seen(having, aggregates)
 }
 
 impl FirstSeen {

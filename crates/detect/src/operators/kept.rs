@@ -47,6 +47,12 @@ impl KeptRows {
         Self { columns: kept.iter().map(column).collect() }
     }
 
+    /// Rows that are columns already.
+    #[must_use]
+    pub fn of(columns: &[ArrayRef]) -> Self {
+        Self { columns: columns.iter().cloned().map(KeptColumn::Plain).collect() }
+    }
+
     /// One row as comparable bytes. `converter` has the columns' types.
     #[must_use]
     pub fn bytes(&self, row: u32, converter: &RowConverter) -> Box<[u8]> {

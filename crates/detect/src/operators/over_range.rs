@@ -7,9 +7,10 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 
+use arrow::datatypes::Field;
 use datafusion_common::Result;
 use watchfire_record::limits::{BUFFERED_ROWS, DISTINCT_VALUES, EVIDENCE_RECORDS, KEYS};
-use watchfire_record::{DetectorInfo, Evidence, Finding, State, Value};
+use watchfire_record::{DetectorInfo, Evidence, Finding, FindingId, State, Value};
 
 use super::cursor::Cursor;
 use super::feed::{Fed, FedRow};
@@ -19,6 +20,7 @@ use super::held::HeldFeeds;
 use super::kept;
 use super::key_table::KeyTable;
 use super::post::{Early, NamedValues, Post};
+use super::record_table::RecordTable;
 use super::records::{Partitions, Record};
 use super::states::States;
 use super::timeline::{KNOWN_AGGREGATES, MOST_ROWS, Pending, Timeline};
@@ -59,7 +61,7 @@ pub struct OverRange {
     reach: i64,
     nearest: i64,
     post: Post,
-    identity: Vec<usize>,
+    of: RowsOf,
     /// By the key's number.
     keys: States<KeyState>,
     held: HeldFeeds,
@@ -74,6 +76,15 @@ pub struct OverRange {
     silent_until: i64,
     fires_early: bool,
     statistics: OperatorStatistics,
+}
+
+/// What the rows are that the range slides over. Each is told apart by some of its columns.
+#[derive(Debug)]
+enum RowsOf {
+    /// Records.
+    Records(Vec<usize>),
+    /// Windows of this length, microseconds.
+    Windows(i64, Vec<usize>),
 }
 
 /// Whether a key has fired, and how many records it has: the least go first.
@@ -94,14 +105,32 @@ impl OverRange {
         let columns = &stream.kept;
         let post = Post::new(&detector.plan, schema_of(columns), &detector.plan.keys, aggregates)?;
         let place = |name: &String| columns.iter().position(|c| c.name() == *name).expect("identity columns are kept");
-        Ok(Self {
+        let identity = identity_names(&stream.stream).iter().map(place).collect();
+        let fires_early = fires_early && post.early() != Early::No;
+        Ok(Self::of(detector, aggregates, post, RowsOf::Records(identity), fires_early))
+    }
+
+    /// The range of a detector whose plan has one over windows of this length; `fields` are the columns of their rows,
+    /// of which those after the first are so many keys.
+    ///
+    /// # Errors
+    /// If an expression does not fit, which planning rules out.
+    pub fn over_windows(detector: &Detector, fields: Vec<Field>, size: i64, keys: usize) -> Result<Self> {
+        let aggregates = detector.plan.operator.aggregates();
+        let post = Post::new(&detector.plan, fields, &detector.plan.keys, aggregates)?;
+        let rows = RowsOf::Windows(size, (1..=keys).collect());
+        Ok(Self::of(detector, aggregates, post, rows, false))
+    }
+
+    fn of(detector: &Detector, aggregates: &[Aggregate], post: Post, of: RowsOf, fires_early: bool) -> Self {
+        Self {
             info: Arc::clone(&detector.info),
             reach: aggregates.iter().map(|a| a.frame.0).max().unwrap_or(0),
             nearest: aggregates.iter().map(|a| a.frame.1).min().unwrap_or(0),
-            aggregates: aggregates.clone(),
-            fires_early: fires_early && post.early() != Early::No,
+            aggregates: aggregates.to_vec(),
+            fires_early,
             post,
-            identity: identity_names(&stream.stream).iter().map(place).collect(),
+            of,
             keys: States::default(),
             held: HeldFeeds::default(),
             partitions: Partitions::default(),
@@ -111,7 +140,7 @@ impl OverRange {
             learn: detector.learn,
             silent_until: i64::MIN,
             statistics: OperatorStatistics::default(),
-        })
+        }
     }
 
     fn insert(&mut self, key: u32, record: Pending) {
@@ -216,7 +245,7 @@ impl OverRange {
     }
 
     /// The findings among these rows, each with its key.
-    fn judge(&self, candidates: Candidates) -> Vec<(u32, Finding)> {
+    fn judge(&self, candidates: Candidates, records: &RecordTable) -> Vec<(u32, Finding)> {
         let count = candidates.rows.len();
         if count == 0 {
             return Vec::new();
@@ -237,11 +266,11 @@ impl OverRange {
         let indices = arrow::array::UInt32Array::from(passing.clone());
         let batch = arrow::compute::take_record_batch(&batch, &indices).expect("the rows are the batch's");
         let found = self.post.found(&batch);
-        let finding = |(row, (index, (output, keys))): (usize, (&u32, (NamedValues, NamedValues)))| {
+        let finding = |(row, (index, found)): (usize, (&u32, (NamedValues, NamedValues)))| {
             let (key, number) = chosen[*index as usize];
-            let identity: Vec<Value> =
-                self.identity.iter().map(|column| value_at(batch.column(*column), row)).collect();
-            (key, self.finding(key, number, &identity, output, keys))
+            let (RowsOf::Records(columns) | RowsOf::Windows(_, columns)) = &self.of;
+            let identity: Vec<Value> = columns.iter().map(|column| value_at(batch.column(*column), row)).collect();
+            (key, self.finding((key, number), &identity, found, records))
         };
         passing.iter().zip(found).enumerate().map(finding).collect()
     }
@@ -260,17 +289,20 @@ impl OverRange {
         self.pending(key, number).time
     }
 
-    fn finding(&self, key: u32, number: u64, identity: &[Value], row: NamedValues, keys: NamedValues) -> Finding {
+    /// What is found in a key's row of this number.
+    fn finding(
+        &self,
+        (key, number): (u32, u64),
+        identity: &[Value],
+        (row, keys): (NamedValues, NamedValues),
+        records: &RecordTable,
+    ) -> Finding {
         let state = self.state(key);
         let pending = self.pending(key, number);
+        let held = self.held.get(pending.batch);
         let key_values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).collect();
-        let subject = match self.post.early() {
-            Early::FirstSeen => Subject::FirstSeen(pending.time),
-            _ => Subject::Record(identity),
-        };
-        let (evidence, first_event_time) = self.evidence(&state.timeline, number, pending.time);
-        Finding {
-            finding_id: finding_id(&self.info.name, "over range", self.reach, &key_values, subject),
+        let finding = Finding {
+            finding_id: FindingId([0; 16]),
             revision: 0,
             state: State::Final,
             detector: Arc::clone(&self.info),
@@ -278,12 +310,31 @@ impl OverRange {
             window_end: Some(pending.time),
             keys,
             row,
-            first_event_time,
+            first_event_time: pending.time,
             last_event_time: pending.time,
-            evidence,
+            evidence: Vec::new(),
             complete: self.statistics.evicted == 0 && !state.incomplete,
-            caused_at: self.held.get(pending.batch).caused_at(pending.index()),
+            caused_at: held.caused_at(pending.index()),
+        };
+        if let RowsOf::Windows(size, _) = self.of
+            && let Some(window) = held.window(pending.index())
+        {
+            let (first_event_time, last_event_time) = window.ends.times(records);
+            let subject = Subject::KeyedWindow(pending.time, identity);
+            return Finding {
+                finding_id: finding_id(&self.info.name, "over windows", size, &key_values, subject),
+                window: Some(pending.time),
+                window_end: Some(pending.time.saturating_add(size)),
+                first_event_time,
+                last_event_time,
+                evidence: window.ends.records().map(|record| records.evidence(record)).collect(),
+                ..finding
+            };
         }
+        let subject = if self.post.first_seen() { Subject::FirstSeen(pending.time) } else { Subject::Record(identity) };
+        let (evidence, first_event_time) = self.evidence(&state.timeline, number, pending.time);
+        let finding_id = finding_id(&self.info.name, "over range", self.reach, &key_values, subject);
+        Finding { finding_id, first_event_time, evidence, ..finding }
     }
 
     /// First and last records of a row's range and, last, the row's own; and the time of the first.
@@ -302,18 +353,18 @@ impl OverRange {
 
     /// Rows of first seen that share an id are one finding, that of the least event id.
     fn one_an_id(&self, findings: Vec<(u32, Finding)>) -> Vec<(u32, Finding)> {
-        if self.post.early() == Early::FirstSeen { least_event_ids(findings) } else { findings }
+        if self.post.first_seen() { least_event_ids(findings) } else { findings }
     }
 
     /// Makes final what is true among rows that became so, and settles their records.
-    fn settle(&mut self, due: &mut Due, watermark: i64, keys: &mut KeyTable, found: &mut Vec<Finding>) {
+    fn settle(&mut self, due: &mut Due, watermark: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
         let Due { candidates, keys: woken } = std::mem::take(due);
-        for (key, finding) in self.one_an_id(self.judge(candidates)) {
+        for (key, finding) in self.one_an_id(self.judge(candidates, common.records)) {
             let state = self.keys.get_mut(key).expect("candidates are of live keys");
             state.firing.becomes_final(finding, found);
         }
         for (key, count) in woken {
-            self.after_settling(key, watermark, count, keys, found);
+            self.after_settling(key, watermark, count, common.keys, found);
         }
     }
 
@@ -370,6 +421,9 @@ impl StatefulOperator for OverRange {
                 (first, batch) = (row.index, self.held.begin(fed, &partitions, row.index));
             }
             self.insert(key, Pending::new(fed.time(row), batch, row.index - first, self.counted(fed, row)));
+            if fed.windows().is_some_and(|windows| !windows[row.index as usize].complete) {
+                self.keys.get_mut(key).expect("a row was just put in").incomplete = true;
+            }
             self.statistics.rows += 1;
         }
         self.held.forget();
@@ -384,7 +438,7 @@ impl StatefulOperator for OverRange {
         }
     }
 
-    fn fire_early(&mut self, now: i64, _: &mut Common<'_>, found: &mut Vec<Finding>) {
+    fn fire_early(&mut self, now: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
         let mut candidates = Candidates::default();
         let mut spans = Vec::new();
         for (key, (first, last)) in std::mem::take(&mut self.touched) {
@@ -396,7 +450,7 @@ impl StatefulOperator for OverRange {
             spans.push((key, first..=until));
         }
         let mut still = HashSet::new();
-        for (key, finding) in self.one_an_id(self.judge(candidates)) {
+        for (key, finding) in self.one_an_id(self.judge(candidates, common.records)) {
             still.insert(finding.finding_id);
             self.keys.get_mut(key).expect("it is live").firing.holds(finding, now, found);
         }
@@ -409,7 +463,6 @@ impl StatefulOperator for OverRange {
     }
 
     fn advance(&mut self, watermark: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
-        let keys = &mut *common.keys;
         self.watermark = self.watermark.max(watermark);
         let mut due = Due::default();
         for key in self.woken(watermark) {
@@ -419,10 +472,10 @@ impl StatefulOperator for OverRange {
             self.look(key, first..first + count as u64, false, &mut due.candidates);
             due.keys.push((key, count));
             if due.candidates.rows.len() >= CHUNK {
-                self.settle(&mut due, watermark, keys, found);
+                self.settle(&mut due, watermark, common, found);
             }
         }
-        self.settle(&mut due, watermark, keys, found);
+        self.settle(&mut due, watermark, common, found);
     }
 
     fn statistics(&self) -> OperatorStatistics {

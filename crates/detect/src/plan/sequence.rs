@@ -345,6 +345,7 @@ impl Taken {
             stream: sides.streams[side],
             predicates,
             keys: keys.collect::<Result<Vec<_>>>()?,
+            placed_by: None,
             outputs: Vec::new(),
             predicate_columns: predicate_columns.into_list(),
             row_columns: row_columns.into_list(),

@@ -11,11 +11,12 @@ mod warnings;
 
 use std::ops::Range;
 
-use datafusion_sql::sqlparser::ast::{Expr, Query, Select, Spanned};
+use datafusion_sql::sqlparser::ast::{Cte, Expr, Query, Select, Spanned};
 use watchfire_record::Stream;
 
 use super::diagnostic::Diagnostic;
 use super::parse::Parsed;
+use super::windowed::common_tables;
 
 /// More diagnostics than a person reads of one file are not collected.
 const MOST: usize = 50;
@@ -24,7 +25,8 @@ const MOST: usize = 50;
 /// file. What cannot be decided without types is left to the planner.
 #[must_use]
 pub fn check(parsed: &Parsed, streams: &[Stream]) -> Vec<Diagnostic> {
-    let mut checker = Checker { parsed, streams, with_names: Vec::new(), found: Vec::new() };
+    let mut checker =
+        Checker { parsed, streams, with_names: Vec::new(), tables: common_tables(&parsed.query), found: Vec::new() };
     checker.query(&parsed.query);
     if !checker.found.iter().any(Diagnostic::is_error) {
         checker.columns();
@@ -41,6 +43,8 @@ struct Checker<'a> {
     streams: &'a [Stream],
     /// Names that WITH clauses have defined so far; the planner knows where each is visible.
     with_names: Vec<String>,
+    /// All common table expressions.
+    tables: Vec<Cte>,
     found: Vec<Diagnostic>,
 }
 
