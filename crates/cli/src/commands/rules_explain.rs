@@ -102,17 +102,7 @@ fn explain(detector: &Detector, streams: &[Stream], screen: &Screen) -> String {
         let predicates = one.reads().predicates.iter().map(|part| plain(&part.to_string()));
         lines.each("where", or_none(predicates.collect(), "every record"));
     }
-    if let Operator::OverWindows { windows, .. } = &plan.operator {
-        over_windows::windows(&mut lines, detector, windows);
-    }
-    lines.each("keys", plan.keys.iter().map(|(name, expr)| named(name, &plain(&expr.to_string()))));
-    lines.each("keys", detector.key.iter().cloned());
-    let record = if matches!(plan.operator, Operator::OverWindows { .. }) { "a window" } else { "a record" };
-    let computed = plan.operator.aggregates().iter().enumerate();
-    lines.each("computes", computed.map(|(index, a)| aggregate(&format!("#{index}"), a, record)));
-    if let Operator::Window { size, slide, .. } = plan.operator {
-        lines.add("window", &window(size, slide));
-    }
+    computed(&mut lines, detector);
     lines.each("having", plan.having.iter().map(|part| plain(&part.to_string())));
     lines.add("finds", &plan.outputs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "));
     lines.each("decodes", all_decoded(&parts, streams));
@@ -134,6 +124,22 @@ fn explain(detector: &Detector, streams: &[Stream], screen: &Screen) -> String {
         );
     }
     lines.text
+}
+
+/// The keys, the aggregates and the window.
+fn computed(lines: &mut Lines<'_>, detector: &Detector) {
+    let plan = &detector.plan;
+    if let Operator::OverWindows { windows, .. } = &plan.operator {
+        over_windows::windows(lines, detector, windows);
+    }
+    lines.each("keys", plan.keys.iter().map(|(name, expr)| named(name, &plain(&expr.to_string()))));
+    lines.each("keys", detector.key.iter().cloned());
+    let record = if matches!(plan.operator, Operator::OverWindows { .. }) { "a window" } else { "a record" };
+    let computed = plan.operator.aggregates().iter().enumerate();
+    lines.each("computes", computed.map(|(index, a)| aggregate(&format!("#{index}"), a, record)));
+    if let Operator::Window { size, slide, .. } = plan.operator {
+        lines.add("window", &window(size, slide));
+    }
 }
 
 fn or_none(texts: Vec<String>, none: &str) -> Vec<String> {

@@ -86,12 +86,12 @@ pub fn joins_itself(parsed: &Parsed) -> Diagnostic {
         .help("if that is not meant, add AND a.event_id <> b.event_id, with the sides' names")
 }
 
-/// An operator over another one's rows that is not run; the caret is at the first of these words that there is, and what
-/// belongs to it.
+/// An operator over another one's rows that is not run; the caret is at the last place of the first of these words
+/// that there is, and what belongs to it.
 #[must_use]
 pub fn from_composed(parsed: &Parsed, message: &str, help: &str, at: &[&str]) -> Diagnostic {
     let lexemes = &parsed.source.lexemes;
-    let word = at.iter().find_map(|word| lexemes.iter().position(|lexeme| lexeme.is_word(word)));
+    let word = at.iter().find_map(|word| lexemes.iter().rposition(|lexeme| lexeme.is_word(word)));
     let span = word.map_or_else(|| parsed.first_token(), |first| lexemes[first].range.start..clause_end(parsed, first));
     parsed.error(codes::COMPOSED, span, message).help(help)
 }

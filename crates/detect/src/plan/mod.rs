@@ -217,7 +217,7 @@ pub enum PlanProblem {
         message: String,
         /// What to write instead.
         help: String,
-        /// Words of which the first that there is shows where.
+        /// Words of which the first that there is shows where, at its last place.
         at: &'static [&'static str],
     },
 }
@@ -239,6 +239,14 @@ impl PlanProblem {
 
     fn composed(message: impl Into<String>, help: impl Into<String>, at: &'static [&'static str]) -> Self {
         Self::Composed { message: message.into(), help: help.into(), at }
+    }
+
+    fn over_another() -> Self {
+        Self::composed(
+            "this operator over another operator's rows is not run in this version",
+            "write one sliding range or one window over the stream itself, or a sliding range over the rows of one window",
+            &["GROUP", "OVER", "JOIN", "UNION"],
+        )
     }
 }
 
@@ -358,11 +366,7 @@ impl Planner {
     /// The stream that a node scans.
     fn stream_of(&self, base: &LogicalPlan) -> Result<usize, PlanProblem> {
         let LogicalPlan::TableScan(scan) = base else {
-            return Err(PlanProblem::composed(
-                "this operator over another operator's rows is not run in this version",
-                "write one sliding range or one window over the stream itself, or a sliding range over the rows of one window",
-                &["GROUP", "OVER", "JOIN", "UNION"],
-            ));
+            return Err(PlanProblem::over_another());
         };
         let stream = self.streams.iter().position(|s| s.name == scan.table_name.table());
         stream.ok_or_else(|| PlanProblem::Planner(format!("table '{}' not found", scan.table_name)))

@@ -29,6 +29,9 @@ pub(super) struct Below {
     keys: Vec<Expr>,
 }
 
+/// Keys by the names that findings show.
+type NamedKeys = Vec<(String, Expr)>;
+
 /// The windows of an aggregate node under `above`, the scan below them, and what the chain's columns mean over their rows.
 pub(super) fn resolve<'p>(
     above: &Flat<'p>,
@@ -55,10 +58,7 @@ pub(super) fn not_by_start() -> PlanProblem {
 }
 
 /// The windows, the names and expressions of the range's keys over their rows, and what of the windows' keys that is.
-pub(super) fn placed(
-    below: Below,
-    partition: Vec<Expr>,
-) -> Result<(WindowRows, Vec<(String, Expr)>, FedKeys), PlanProblem> {
+pub(super) fn placed(below: Below, partition: Vec<Expr>) -> Result<(WindowRows, NamedKeys, FedKeys), PlanProblem> {
     let Below { rows, keys } = below;
     let known: Vec<String> = (0..keys.len()).map(key_column).collect();
     let of_keys = |expr: &Expr| expr.column_refs().iter().all(|column| known.contains(&column.name));

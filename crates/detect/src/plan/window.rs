@@ -50,6 +50,9 @@ pub(super) fn resolve(
     total_name: fn(usize) -> String,
 ) -> Result<Windows<'_>, PlanProblem> {
     let scan = flatten(&node.input)?;
+    if !matches!(scan.base, LogicalPlan::TableScan(_)) {
+        return Err(PlanProblem::over_another());
+    }
     let input = node.input.schema();
     let groups = node.group_expr.iter().map(|e| inline(e, input, &scan.outputs)).collect::<Result<Vec<_>>>()?;
     let (mut size, mut keys, mut meanings) = (None, Vec::new(), Vec::new());
