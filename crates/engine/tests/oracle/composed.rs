@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
-use watchfire_record::{Finding, State};
+use watchfire_record::{Finding, State, Value};
 
 use super::{aggregate, comparison, frame, key, predicate, shown, window};
 
@@ -89,7 +89,7 @@ fn windows() -> impl Strategy<Value = (String, String)> {
             let grouped: String = keys.iter().map(|(expr, _)| format!(", {expr}")).collect();
             let having = having.map_or(String::new(), |c| format!(" HAVING {a} {c}"));
             let sql = format!(
-                "SELECT {window} AS w, {shown}{a} AS a, {b} AS b FROM cloudtrail WHERE {p} GROUP BY {window}{grouped}{having}"
+                "SELECT {window} AS w, {shown}{a} AS a, {b} AS b, min(event_time) AS first_time, max(event_time) AS last_time FROM cloudtrail WHERE {p} GROUP BY {window}{grouped}{having}"
             );
             (sql, partition)
         },
@@ -148,5 +148,9 @@ pub fn check_row(finding: &Finding) -> TestCaseResult {
     let times = finding.evidence.iter().map(|evidence| evidence.event_time);
     let times: Vec<i64> = times.chain([finding.first_event_time, finding.last_event_time]).collect();
     prop_assert!(times.iter().all(|time| (start..end).contains(time)), "{:?}", finding);
+    let shown = |wanted: &str| finding.row.iter().find(|(name, _)| **name == *wanted).map(|(_, value)| value.clone());
+    for (name, time) in [("first_time", finding.first_event_time), ("last_time", finding.last_event_time)] {
+        prop_assert!(shown(name).is_none_or(|value| value == Value::Time(time)), "{}: {:?}", name, finding);
+    }
     Ok(())
 }
