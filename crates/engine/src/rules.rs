@@ -123,7 +123,8 @@ impl RuleSet {
         let mut set =
             Self { versions, streams, terms, settled: OnceLock::new(), shards: Vec::new(), left: Mutex::default() };
         let detectors = set.detectors();
-        let fresh = |_| Fresh::new(&detectors, before, preparation.fires_early).map(|fresh| Mutex::new(Some(fresh)));
+        let (early, hasher) = (preparation.fires_early, &preparation.hasher);
+        let fresh = |_| Fresh::new(&detectors, before, early, hasher).map(|fresh| Mutex::new(Some(fresh)));
         let fresh = (0..preparation.shards).map(fresh).collect::<Result<_, _>>();
         set.shards = fresh.map_err(|error| EngineError::Detector(error.to_string()))?;
         Ok(set)

@@ -54,6 +54,7 @@ codes! {
     NO_TESTS = "W043": "test files are missing";
     JOINS_ITSELF = "W044": "a record can be both sides of a sequence";
     LOOK_UP = "W045": "a table is not looked up by its whole key, or stands where records are read";
+    COMPOSED = "W048": "an operator over another one's rows is not one that is run";
     STREAM_NOT_READ = "W050": "the run that is to take the detector does not read its stream";
 }
 

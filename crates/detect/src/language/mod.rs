@@ -18,6 +18,7 @@ mod refuse;
 mod render;
 mod source;
 mod syntax;
+mod windowed;
 mod windows;
 
 pub use diagnostic::{Diagnostic, Severity};
@@ -26,7 +27,9 @@ pub use file::{LoadError, RuleFile, load, missing_tests, missing_tests_warning};
 pub use header::{Header, KEYS, version};
 pub use nearest::nearest;
 pub use parse::{Parsed, parse};
-pub use planner::{from_form, from_join, from_look_up, from_planner_error, from_threshold, joins_itself};
+pub use planner::{
+    from_composed, from_form, from_join, from_look_up, from_planner_error, from_threshold, joins_itself,
+};
 pub use refuse::check;
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub mod kept;
 pub mod key_table;
 pub mod keys;
 pub mod over_range;
+pub mod over_windows;
 pub mod pairs;
 pub mod panes;
 pub mod post;
@@ -27,11 +28,13 @@ pub mod states;
 pub mod timeline;
 pub mod versions;
 pub mod window_members;
+pub mod window_rows;
 pub mod windows;
 
 pub use feed::StreamBatch;
 pub use first_seen::FirstSeen;
 pub use over_range::OverRange;
+pub use over_windows::OverWindows;
 pub use sequence::Sequences;
 pub use windows::Windows;
 
