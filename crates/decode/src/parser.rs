@@ -46,32 +46,32 @@ impl Parser {
         if self.scratch.len() < needed {
             self.scratch.resize(needed, 0);
         }
-        let mut read = Some(read);
-        let mut outcome = self.walk(text, tree, found, &mut read);
-        if let Some(read) = read {
-            outcome = self.parse_whole(text, tree, found, read);
-        }
+        let outcome = self.walk_or_parse(text, tree, found, read);
         if needed > KEPT_BYTES {
             *self = Self::new();
         }
         outcome
     }
 
-    /// The usual way: one pass that looks closely only at what is wanted. Leaves `read` where it gives up.
-    fn walk<R, F: FnOnce(Parsed<'_>) -> R>(
+    /// The usual way: one pass that looks closely only at what is wanted; the sure way where that gives up.
+    fn walk_or_parse<R>(
         &mut self,
         text: &[u8],
         tree: &Tree,
         found: &mut Vec<u32>,
-        read: &mut Option<F>,
+        read: impl FnOnce(Parsed<'_>) -> R,
     ) -> Option<R> {
-        let text = simdutf8::basic::from_utf8(text).ok()?;
         let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
         forget_all(tree, found);
-        let walked = walk::read(text, tree, found, &mut tape.0, &mut self.scratch);
-        let outcome = walked.and_then(|twice| read.take().map(|read| read(Parsed { tape: &tape.0, found, twice })));
+        let utf8 = simdutf8::basic::from_utf8(text).ok();
+        let walked = utf8.and_then(|text| walk::read(text, tree, found, &mut tape.0, &mut self.scratch));
+        let Some(twice) = walked else {
+            self.tape = tape.reset();
+            return self.parse_whole(text, tree, found, read);
+        };
+        let outcome = read(Parsed { tape: &tape.0, found, twice });
         self.tape = tape.reset();
-        outcome
+        Some(outcome)
     }
 
     /// The sure way: a tape of everything. The parser unescapes in place, so it works on a copy.

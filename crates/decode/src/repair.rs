@@ -95,14 +95,15 @@ fn copy_string(string: &[u8], out: &mut Vec<u8>) -> u16 {
     found
 }
 
-enum Surrogate {
+/// What a `\uXXXX` is of a character.
+pub(crate) enum Surrogate {
     None,
     Pair,
     Lone,
 }
 
 /// What the escape at the start of `text` is.
-fn surrogate(text: &[u8]) -> Surrogate {
+pub(crate) fn surrogate(text: &[u8]) -> Surrogate {
     match unit(text) {
         Some(0xD800..=0xDBFF) => match text.get(6..).and_then(unit) {
             Some(0xDC00..=0xDFFF) => Surrogate::Pair,
@@ -113,8 +114,8 @@ fn surrogate(text: &[u8]) -> Surrogate {
     }
 }
 
-/// The UTF-16 unit of a `\uXXXX` escape.
-fn unit(text: &[u8]) -> Option<u16> {
+/// The UTF-16 unit that the `\uXXXX` at the start of `text` stands for.
+pub(crate) fn unit(text: &[u8]) -> Option<u16> {
     let digits = text.get(..6)?.strip_prefix(b"\\u")?;
     digits.iter().try_fold(0, |unit, digit| Some(unit * 16 + char::from(*digit).to_digit(16)? as u16))
 }

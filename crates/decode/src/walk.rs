@@ -9,6 +9,7 @@ use std::mem;
 use simd_json::{Node, StaticNode};
 use watchfire_record::limits::NESTING_DEPTH;
 
+use crate::repair::{Surrogate, surrogate, unit};
 use crate::tree::{NodeId, ROOT, Tree};
 
 /// How many bytes of a string are looked at at once.
@@ -162,9 +163,9 @@ impl<'a> Walk<'a, '_> {
             }
             b'{' => return self.put_object(),
             b'[' => return self.put_array(),
-            b't' => self.word("true", StaticNode::Bool(true))?,
-            b'f' => self.word("false", StaticNode::Bool(false))?,
-            b'n' => self.word("null", StaticNode::Null)?,
+            b't' => self.word("true").map(|()| Node::Static(StaticNode::Bool(true)))?,
+            b'f' => self.word("false").map(|()| Node::Static(StaticNode::Bool(false)))?,
+            b'n' => self.word("null").map(|()| Node::Static(StaticNode::Null))?,
             _ => Node::Static(self.number()?),
         };
         self.tape.push(node);
@@ -225,9 +226,9 @@ impl<'a> Walk<'a, '_> {
                     }
                     self.depth -= 1;
                 }
-                b't' => _ = self.word("true", StaticNode::Null)?,
-                b'f' => _ = self.word("false", StaticNode::Null)?,
-                b'n' => _ = self.word("null", StaticNode::Null)?,
+                b't' => self.word("true")?,
+                b'f' => self.word("false")?,
+                b'n' => self.word("null")?,
                 _ => _ = self.digits()?,
             }
             loop {
@@ -247,11 +248,10 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn word(&mut self, word: &str, value: StaticNode) -> Option<Node<'a>> {
-        self.text.as_bytes().get(self.at..)?.starts_with(word.as_bytes()).then(|| {
-            self.at += word.len();
-            Node::Static(value)
-        })
+    /// Passes over this word, if it is here.
+    fn word(&mut self, word: &str) -> Option<()> {
+        let here = self.text.as_bytes().get(self.at..)?;
+        here.starts_with(word.as_bytes()).then(|| self.at += word.len())
     }
 
     /// The string whose opening quote is here.
@@ -375,19 +375,13 @@ fn special(word: u64) -> u64 {
 fn escape_end(bytes: &[u8], at: usize) -> Option<usize> {
     match bytes.get(at + 1)? {
         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 2),
-        b'u' => match unit(bytes, at)? {
-            0xD800..=0xDBFF => matches!(unit(bytes, at + 6)?, 0xDC00..=0xDFFF).then_some(at + 12),
-            0xDC00..=0xDFFF => None,
-            _ => Some(at + 6),
+        b'u' => match surrogate(&bytes[at..]) {
+            Surrogate::Pair => Some(at + 12),
+            Surrogate::Lone => None,
+            Surrogate::None => unit(&bytes[at..]).map(|_| at + 6),
         },
         _ => None,
     }
-}
-
-/// The UTF-16 unit of the `\uXXXX` at `at`.
-fn unit(bytes: &[u8], at: usize) -> Option<u32> {
-    let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
-    digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
 }
 
 /// Writes a sound string's text to `out`, which has room for it as it is written; its length.
@@ -403,9 +397,9 @@ fn unescape(text: &str, out: &mut [u8]) -> Option<usize> {
             b'n' => '\n',
             b'r' => '\r',
             b't' => '\t',
-            b'u' => match unit(bytes, escape)? {
+            b'u' => match u32::from(unit(&bytes[escape..])?) {
                 high @ 0xD800..=0xDBFF => {
-                    let low = unit(bytes, escape + 6)?.checked_sub(0xDC00)?;
+                    let low = u32::from(unit(bytes.get(escape + 6..)?)?).checked_sub(0xDC00)?;
                     char::from_u32(0x10000 + ((high - 0xD800) << 10) + low)?
                 }
                 unit => char::from_u32(unit)?,
