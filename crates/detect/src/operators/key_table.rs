@@ -4,16 +4,13 @@
 //! Keys are found by hashes of 128 bits that are made under a secret of the process: equal hashes are taken for equal
 //! keys, and nobody can choose keys that collide.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 
+use super::at_hand::AtHand;
 use super::groups::Groups;
 use crate::identities::short;
-
-/// The number of no key.
-pub const NO_KEY: u32 = u32::MAX;
 
 /// Keys by number.
 #[derive(Debug, Default)]
@@ -23,12 +20,8 @@ pub struct KeyTable {
     free: Vec<u32>,
     /// Keys that may be held by nobody.
     idle: Vec<u32>,
-    /// The groups of the batches at hand, each with the numbers of its keys as far as they are known.
-    at_hand: Vec<(Arc<Groups>, Vec<u32>)>,
-    /// Where they are, by their address, which is theirs alone as long as they are at hand.
-    places: HashMap<usize, usize, ahash::RandomState>,
-    /// Which of them are asked for.
-    current: usize,
+    /// The groups of the batches at hand, with the numbers of their keys.
+    at_hand: AtHand<Groups>,
 }
 
 #[derive(Debug)]
@@ -41,16 +34,12 @@ struct Key {
 impl KeyTable {
     /// The groups whose numbers are asked for next.
     pub fn turn_to(&mut self, groups: &Arc<Groups>) {
-        self.current = *self.places.entry(Arc::as_ptr(groups).addr()).or_insert_with(|| {
-            self.at_hand.push((Arc::clone(groups), vec![NO_KEY; groups.hashes.len()]));
-            self.at_hand.len() - 1
-        });
+        self.at_hand.turn_to(groups, groups.hashes.len());
     }
 
     /// The batches at hand are done with: keys that nobody holds are forgotten, and their numbers given to others.
     pub fn turn_away(&mut self) {
         self.at_hand.clear();
-        self.places.clear();
         for number in std::mem::take(&mut self.idle) {
             let Key { hash, holders, .. } = self.keys[number as usize];
             if holders == 0
@@ -68,14 +57,12 @@ impl KeyTable {
     /// # Panics
     /// If no groups were turned to.
     pub fn of_group(&mut self, group: u32) -> u32 {
-        let (groups, numbers) = &self.at_hand[self.current];
-        let known = numbers[group as usize];
-        if known != NO_KEY {
+        if let Some(known) = self.at_hand.number(group) {
             return known;
         }
-        let groups = Arc::clone(groups);
+        let groups = Arc::clone(self.at_hand.current().0);
         let number = self.number(groups.values.row(group as usize).data(), groups.hashes[group as usize]);
-        self.at_hand[self.current].1[group as usize] = number;
+        self.at_hand.remember(group, number);
         number
     }
 

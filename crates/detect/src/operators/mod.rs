@@ -1,5 +1,6 @@
 //! Operators with state: fed with rows in order of intake, moved on by the watermark, asked for findings.
 
+pub mod at_hand;
 pub mod cursor;
 pub mod distinct;
 pub mod ends;

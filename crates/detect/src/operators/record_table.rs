@@ -4,17 +4,15 @@
 //! Nobody counts who points at a record: that would mean going to its place in memory each time a later one takes its
 //! place. When the table has grown to twice what was of use, the operators mark what is, and the rest is let go.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::at_hand::AtHand;
 use super::records::{EventId, Partitions, Record, Records};
 use watchfire_record::Evidence;
 
 /// A record's number.
 pub type RecordNumber = u32;
 
-/// The number of no record.
-const NO_RECORD: RecordNumber = u32::MAX;
 /// As many records are kept without asking who needs them.
 const FEW: usize = 1 << 16;
 
@@ -24,13 +22,10 @@ pub struct RecordTable {
     records: Vec<Record>,
     free: Vec<RecordNumber>,
     partitions: Partitions,
-    /// The batches at hand, each with the numbers of its records as far as they have one.
-    at_hand: Vec<(Arc<Records>, Vec<RecordNumber>)>,
-    /// Where they are, by their address, which is theirs alone as long as they are at hand.
-    places: HashMap<usize, usize, ahash::RandomState>,
-    /// Which of them is asked for, and its partitions' numbers.
-    current: usize,
-    current_partitions: Vec<u32>,
+    /// The batches at hand, with the numbers of their records.
+    at_hand: AtHand<Records>,
+    /// For each of them the numbers of its partitions.
+    partitions_at_hand: Vec<Vec<u32>>,
     /// How many may be in use before it is asked which are needed.
     enough: usize,
 }
@@ -52,10 +47,8 @@ impl Default for RecordTable {
             records: Vec::new(),
             free: Vec::new(),
             partitions: Partitions::default(),
-            at_hand: Vec::new(),
-            places: HashMap::default(),
-            current: 0,
-            current_partitions: Vec::new(),
+            at_hand: AtHand::default(),
+            partitions_at_hand: Vec::new(),
             enough: FEW,
         }
     }
@@ -64,11 +57,9 @@ impl Default for RecordTable {
 impl RecordTable {
     /// The batch whose records are asked for next.
     pub fn turn_to(&mut self, records: &Arc<Records>) {
-        self.current = *self.places.entry(Arc::as_ptr(records).addr()).or_insert_with(|| {
-            self.at_hand.push((Arc::clone(records), vec![NO_RECORD; records.times.len()]));
-            self.at_hand.len() - 1
-        });
-        self.current_partitions = self.partitions.of(records);
+        if self.at_hand.turn_to(records, records.times.len()) == self.partitions_at_hand.len() {
+            self.partitions_at_hand.push(self.partitions.of(records));
+        }
     }
 
     /// The number of a row's record, which stays its own as long as it is marked whenever that is asked.
@@ -77,13 +68,12 @@ impl RecordTable {
     /// If no batch was turned to.
     #[inline]
     pub fn of_row(&mut self, row: u32) -> RecordNumber {
-        let known = self.at_hand[self.current].1[row as usize];
-        if known != NO_RECORD { known } else { self.add(row) }
+        self.at_hand.number(row).unwrap_or_else(|| self.add(row))
     }
 
     fn add(&mut self, row: u32) -> RecordNumber {
-        let (records, numbers) = &mut self.at_hand[self.current];
-        let record = records.get(row, &self.current_partitions);
+        let (records, place) = self.at_hand.current();
+        let record = records.get(row, &self.partitions_at_hand[place]);
         let number = if let Some(number) = self.free.pop() {
             self.records[number as usize] = record;
             number
@@ -91,7 +81,7 @@ impl RecordTable {
             self.records.push(record);
             RecordNumber::try_from(self.records.len() - 1).expect("fewer than 2^32 records fit into memory")
         };
-        numbers[row as usize] = number;
+        self.at_hand.remember(row, number);
         number
     }
 
@@ -112,7 +102,7 @@ impl RecordTable {
     #[must_use]
     pub fn turn_away(&mut self) -> Option<Marks> {
         self.at_hand.clear();
-        self.places.clear();
+        self.partitions_at_hand.clear();
         (self.records.len() - self.free.len() > self.enough).then(|| Marks(vec![false; self.records.len()]))
     }
 
