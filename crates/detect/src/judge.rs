@@ -123,7 +123,13 @@ impl Judge {
     /// and what has become of their conditions since the last time that this was asked.
     pub fn liveness(&mut self) -> (impl Iterator<Item = (&Field, Presence)>, Vec<(Condition, Met)>) {
         let changes = self.liveness.changes(&self.matcher);
-        (self.liveness.fields(&self.matcher), changes)
+        (self.fields().iter().zip(self.matcher.presence().iter().copied()), changes)
+    }
+
+    /// The fields that batches are looked at for, in the order of [`Self::liveness`].
+    #[must_use]
+    pub fn fields(&self) -> &[Field] {
+        self.liveness.fields()
     }
 
     /// Whose batches it judges.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use watchfire_record::Stream;
 
 use crate::detector::{Detector, StreamDetectors};
-use crate::matcher::{Matcher, Met, Presence};
+use crate::matcher::{Matcher, Met};
 use crate::plan::needs::Need;
 
 /// Fields of which a detector needs one.
@@ -78,9 +78,10 @@ impl Liveness {
         Self { fields, conditions }
     }
 
-    /// The fields that the last batch was looked at for, and what it had.
-    pub fn fields<'a>(&'a self, matcher: &'a Matcher) -> impl Iterator<Item = (&'a Field, Presence)> {
-        self.fields.iter().zip(matcher.presence().iter().copied())
+    /// The fields that batches are looked at for.
+    #[must_use]
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
     }
 
     /// Conditions of which something has become since the last time.

@@ -35,7 +35,10 @@ pub struct Liveness {
 struct Seen {
     /// Whose fields and conditions these are.
     detectors: Option<Arc<StreamDetectors>>,
-    fields: HashMap<Field, Sight>,
+    /// Fields, each once, with what was seen of them; nothing before they were first looked for.
+    fields: Vec<(Field, Option<Sight>)>,
+    /// For each field of the detectors, in their judges' order, its place among these.
+    places: Vec<usize>,
     conditions: HashMap<Condition, Met>,
 }
 
@@ -75,18 +78,20 @@ impl Liveness {
         let Some(time) = times.max() else { return };
         let (name, seen) = &self.streams[stream];
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.keep(judge.detectors());
-        let (fields, changes) = judge.liveness();
-        for (field, presence) in fields.filter(|(_, presence)| presence.records > 0) {
-            if let Some(sight) = seen.fields.get_mut(field) {
+        seen.keep(judge);
+        let Seen { fields, places, conditions, .. } = &mut *seen;
+        let (presences, changes) = judge.liveness();
+        for (place, (_, presence)) in places.iter().zip(presences).filter(|(_, (_, presence))| presence.records > 0) {
+            let (field, sight) = &mut fields[*place];
+            if let Some(sight) = sight {
                 sight.look(presence, time);
                 sight.tell(name, field, self.blind_after.load(Relaxed));
             } else {
-                seen.fields.insert(field.clone(), Sight::first(presence, time));
+                *sight = Some(Sight::first(presence, time));
             }
         }
         for (condition, met) in changes {
-            let known = seen.conditions.entry(condition).or_default();
+            let known = conditions.entry(condition).or_default();
             *known = met.max(*known);
         }
     }
@@ -126,21 +131,32 @@ impl Liveness {
 
 impl Seen {
     /// What was seen for other detectors, or for other versions of these, is forgotten.
-    fn keep(&mut self, detectors: &Arc<StreamDetectors>) {
+    fn keep(&mut self, judge: &Judge) {
+        let detectors = judge.detectors();
         if self.detectors.as_ref().is_some_and(|known| Arc::ptr_eq(known, detectors)) {
             return;
         }
         let infos = detectors.detectors.iter().map(|detector| &detector.info);
         let there: HashSet<_> = infos.map(|info| (info.name.as_str(), info.version.as_str())).collect();
-        self.fields.retain(|field, _| there.contains(&(&*field.detector, &*field.version)));
         self.conditions.retain(|condition, _| there.contains(&(&*condition.detector, &*condition.version)));
         self.detectors = Some(Arc::clone(detectors));
+        let mut before: HashMap<Field, Option<Sight>> = std::mem::take(&mut self.fields).into_iter().collect();
+        let mut places = HashMap::new();
+        self.places.clear();
+        for field in judge.fields() {
+            let place = *places.entry(field.clone()).or_insert(self.fields.len());
+            if place == self.fields.len() {
+                self.fields.push((field.clone(), before.remove(field).flatten()));
+            }
+            self.places.push(place);
+        }
     }
 
     /// By detector: since when it is blind, and what is gone; the longest.
     fn blind(&self, blind_after: i64) -> HashMap<Arc<str>, (i64, Arc<str>)> {
         let mut blind: HashMap<Arc<str>, (i64, Arc<str>)> = HashMap::new();
-        for (field, sight) in self.fields.iter().filter(|(_, sight)| sight.is_gone(blind_after)) {
+        let sights = self.fields.iter().filter_map(|(field, sight)| Some((field, sight.as_ref()?)));
+        for (field, sight) in sights.filter(|(_, sight)| sight.is_gone(blind_after)) {
             let since = (sight.last, Arc::clone(&field.names));
             let known = blind.entry(Arc::clone(&field.detector)).or_insert_with(|| since.clone());
             if since < *known {

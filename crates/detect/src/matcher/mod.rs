@@ -22,7 +22,8 @@ pub use atom::Met;
 use atom::{Atom, View, value_index};
 use clause::{Clause, Truth};
 pub use columns::{BatchColumns, is_system};
-pub use watch::{Among, Presence, Watched};
+pub use watch::Presence;
+use watch::{Among, Watched};
 
 /// The detectors filed under atoms of one column.
 struct File {
@@ -41,6 +42,8 @@ pub struct Matcher {
     files: Vec<File>,
     unfiled: Vec<u32>,
     watched: Vec<Watched>,
+    /// The different sets of fields that are watched, as places among a batch's columns.
+    watched_fields: Vec<Vec<usize>>,
     /// Of each that is watched, what the last batch had.
     presence: Vec<Presence>,
 }
@@ -64,12 +67,21 @@ impl Matcher {
         let mut files: Vec<File> =
             files.into_iter().map(|(column, entries)| File { column, entries, by_value: Vec::new() }).collect();
         files.sort_by_key(|file| file.column);
-        Ok(Self { atoms, clauses: compiled, files, unfiled, watched: Vec::new(), presence: Vec::new() })
+        Ok(Self {
+            atoms,
+            clauses: compiled,
+            files,
+            unfiled,
+            watched: Vec::new(),
+            watched_fields: Vec::new(),
+            presence: Vec::new(),
+        })
     }
 
     /// Watches for fields: for each, the index of a clause that needs one of these columns of a batch, and whether it is
     /// looked for among the rows that pass it, not those that might.
     pub fn watch(&mut self, fields: impl IntoIterator<Item = (usize, Vec<usize>, bool)>) {
+        let (mut sets, mut known) = (Vec::new(), HashMap::new());
         let watched = fields.into_iter().map(|(clause, columns, passed)| {
             let filed = self.clauses[clause].filed_under.map(|atom| self.atoms[atom].column);
             let among = match filed {
@@ -77,9 +89,14 @@ impl Matcher {
                 Some(filed) if !columns.contains(&filed) => Among::Candidates,
                 _ => Among::All,
             };
-            Watched { clause, columns, among }
+            let fields = *known.entry(columns.clone()).or_insert(sets.len());
+            if fields == sets.len() {
+                sets.push(columns);
+            }
+            Watched { clause, fields, among }
         });
         self.watched = watched.collect();
+        self.watched_fields = sets;
     }
 
     /// What the last batch had of what is watched, in the order in which it was given.
@@ -100,10 +117,17 @@ impl Matcher {
     }
 
     fn look(&mut self, batch: &Batch, selected: &[Vec<u32>], passed: bool) {
+        let mut of_all: Vec<Option<Presence>> = vec![None; self.watched_fields.len()];
         for (watched, presence) in self.watched.iter().zip(&mut self.presence) {
-            if (watched.among == Among::Passed) == passed {
-                *presence = watched.look(batch, &selected[watched.clause]);
+            if (watched.among == Among::Passed) != passed {
+                continue;
             }
+            let columns = &self.watched_fields[watched.fields];
+            *presence = match watched.among {
+                // Many detectors ask for the same fields: they are counted once.
+                Among::All => *of_all[watched.fields].get_or_insert_with(|| watch::among_all(batch, columns)),
+                Among::Candidates | Among::Passed => watch::among(batch, columns, &selected[watched.clause]),
+            };
         }
     }
 

@@ -13,8 +13,8 @@ use watchfire_record::{Batch, Column};
 pub struct Watched {
     /// Which WHERE.
     pub clause: usize,
-    /// Places of the fields among the batch's columns.
-    pub columns: Vec<usize>,
+    /// Which fields, among the different sets of fields that are watched.
+    pub fields: usize,
     /// Among which records they are looked for.
     pub among: Among,
 }
@@ -39,21 +39,24 @@ pub struct Presence {
     pub present: u64,
 }
 
-impl Watched {
-    /// What a batch has of it; `rows` are those of its WHERE, for [`Among::All`] none.
-    pub fn look(&self, batch: &Batch, rows: &[u32]) -> Presence {
-        let columns: Vec<&Column> = self.columns.iter().map(|column| &batch.columns[*column]).collect();
-        if self.among == Among::All {
-            let records = batch.rows.len() as u64;
-            if let [column] = columns[..] {
-                return Presence { records, present: present(column) as u64 };
-            }
-            let present = (0..batch.rows.len()).filter(|row| columns.iter().any(|column| is_there(column, *row)));
-            return Presence { records, present: present.count() as u64 };
-        }
-        let present = rows.iter().filter(|row| columns.iter().any(|column| is_there(column, **row as usize)));
-        Presence { records: rows.len() as u64, present: present.count() as u64 }
+/// What all records of a batch have of the fields in these columns.
+pub fn among_all(batch: &Batch, columns: &[usize]) -> Presence {
+    let records = batch.rows.len() as u64;
+    if let [column] = columns {
+        return Presence { records, present: present(&batch.columns[*column]) as u64 };
     }
+    let present = (0..batch.rows.len()).filter(|row| has_one(batch, columns, *row));
+    Presence { records, present: present.count() as u64 }
+}
+
+/// What these rows of a batch have of the fields in these columns.
+pub fn among(batch: &Batch, columns: &[usize], rows: &[u32]) -> Presence {
+    let present = rows.iter().filter(|row| has_one(batch, columns, **row as usize));
+    Presence { records: rows.len() as u64, present: present.count() as u64 }
+}
+
+fn has_one(batch: &Batch, columns: &[usize], row: usize) -> bool {
+    columns.iter().any(|column| is_there(&batch.columns[*column], row))
 }
 
 fn present(column: &Column) -> usize {
