@@ -3,10 +3,11 @@
 //! What is kept never asks for more than the conditions do: where they say what cannot be kept, less is asked. So what
 //! is impossible here is impossible, and what is possible here may not be.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 /// How many texts times tests are tried; past it nothing is said of them.
 const MOST_TRIED: usize = 100_000;
@@ -30,9 +31,35 @@ enum Test {
     /// One of these, or none of these.
     OneOf(Rc<BTreeSet<String>>, bool),
     /// Like this, or not.
-    Like(Rc<Regex>, bool),
+    Like(Rc<Pattern>, bool),
     /// All of one of these.
     Either(Rc<Vec<Vec<Test>>>),
+}
+
+/// A regular expression, which is built only if somebody tries it: most conditions are about texts of which nothing is
+/// known.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    text: String,
+    any_case: bool,
+    dots_match_lines: bool,
+    built: OnceCell<Option<Regex>>,
+}
+
+impl Pattern {
+    /// This expression, in whatever case if so said; with `dots_match_lines` a dot is any character.
+    pub fn new(text: &str, any_case: bool, dots_match_lines: bool) -> Self {
+        Self { text: text.to_owned(), any_case, dots_match_lines, built: OnceCell::new() }
+    }
+
+    /// Whether it finds something in a text; `None` if it cannot be built.
+    pub fn finds(&self, text: &str) -> Option<bool> {
+        let built = self.built.get_or_init(|| {
+            let mut builder = RegexBuilder::new(&self.text);
+            builder.case_insensitive(self.any_case).dot_matches_new_line(self.dots_match_lines).build().ok()
+        });
+        built.as_ref().map(|built| built.is_match(text))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,7 +82,7 @@ impl Asked {
     }
 
     /// A text like this, or, `negated`, one that is not.
-    pub fn like(pattern: Regex, negated: bool) -> Self {
+    pub fn like(pattern: Pattern, negated: bool) -> Self {
         Self { tests: vec![Test::Like(Rc::new(pattern), negated)], ..Self::null(false) }
     }
 
@@ -156,7 +183,7 @@ impl Test {
     fn holds(&self, text: &str) -> bool {
         match self {
             Self::OneOf(texts, negated) => texts.contains(text) != *negated,
-            Self::Like(pattern, negated) => pattern.is_match(text) != *negated,
+            Self::Like(pattern, negated) => pattern.finds(text).is_none_or(|found| found != *negated),
             Self::Either(ways) => ways.iter().any(|tests| tests.iter().all(|test| test.holds(text))),
         }
     }
@@ -247,7 +274,7 @@ mod tests {
         assert!(one("a").and(one("b")).is_none());
         assert!(one("a").and(Asked::one_of(["a"], true)).is_none());
         assert!(one("a").or(one("b")).and(one("c")).is_none());
-        assert!(one("ab").and(Asked::like(Regex::new("^b").unwrap(), false)).is_none());
+        assert!(one("ab").and(Asked::like(Pattern::new("^b", false, false), false)).is_none());
         assert!(Asked::at_least(5.0, false).and(Asked::at_most(5.0, true)).is_none());
         assert!(Asked::null(true).and(one("a")).is_none());
         assert!(one("a").or(Asked::null(true)).and(one("b")).is_some(), "less is known of alternatives");

@@ -1,10 +1,9 @@
 //! What single comparisons ask of what they compare, and which values they compare it with that are not known.
 
 use datafusion_sql::sqlparser::ast::{BinaryOperator as Op, Expr, UnaryOperator, Value};
-use regex::RegexBuilder;
 
 use super::Checker;
-use super::asked::Asked;
+use super::asked::{Asked, Pattern};
 use super::asking::{Asks, How, Never, Reading, Unknown};
 use super::expressions::text_of;
 use super::over::arguments;
@@ -182,9 +181,8 @@ impl<'r> Reading<'r, '_> {
         any_case: bool,
         negated: bool,
     ) -> Result<Asks, Never> {
-        let dots = !std::ptr::eq(text, pattern);
-        let built = RegexBuilder::new(pattern).case_insensitive(any_case).dot_matches_new_line(dots).build();
-        let Ok(built) = built else { return Ok(self.ask(operand, Asked::null(false))) };
+        let pattern = Pattern::new(pattern, any_case, !std::ptr::eq(text, pattern));
+        let may_be = |value: &str| pattern.finds(value) != Some(false);
         let about = self.operand(operand);
         if let Some((values, of)) = &about.values
             && !negated
@@ -192,9 +190,9 @@ impl<'r> Reading<'r, '_> {
             && about.defaults.is_empty()
             && !(values.may_be_longer() && text.contains("20"))
             && !values.any(|value| match about.upper {
-                Some(true) => built.is_match(&value.to_uppercase()),
-                Some(false) => built.is_match(&value.to_lowercase()),
-                None => built.is_match(value),
+                Some(true) => may_be(&value.to_uppercase()),
+                Some(false) => may_be(&value.to_lowercase()),
+                None => may_be(value),
             })
         {
             let span = self.checker.span(whole, self.select);
@@ -204,7 +202,7 @@ impl<'r> Reading<'r, '_> {
             let (text, of) = (text.to_owned(), of.clone());
             self.unknown.push(Unknown { span, text, word: values.word, hint: None, how: How::Like, of });
         }
-        Ok(self.ask(operand, Asked::like(built, negated)))
+        Ok(self.ask(operand, Asked::like(pattern, negated)))
     }
 
     /// What a number is compared with, as far as it may be that at all.
