@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use arrow::array::RecordBatch;
-use watchfire_engine::Outlet;
 use watchfire_engine::decode::Decoder;
 use watchfire_engine::detect::oracle::{self, AtRest};
 use watchfire_engine::detect::{Detector, StreamDetectors, compile};
@@ -14,6 +13,7 @@ use watchfire_engine::finding::to_json;
 use watchfire_engine::pipeline::{self, Run};
 use watchfire_engine::source::MemorySource;
 use watchfire_engine::watermark::StreamClock;
+use watchfire_engine::{Caps, Outlet};
 use watchfire_record::{ColumnRequest, ColumnSource, Finding, RawBatch, Row, SimulatedClock, State, Stream, Value};
 
 use super::example::Example;
@@ -92,6 +92,8 @@ fn through_the_engine(
         clock: Arc::new(SimulatedClock::at(example.now())),
         metrics: Arc::clone(&metrics),
         changes: None,
+        caps: Caps::default(),
+        thorough: false,
         streams,
     };
     pipeline::run(run, &AtomicBool::new(false), &mut |_| {}).unwrap();

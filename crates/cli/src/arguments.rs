@@ -146,6 +146,12 @@ pub struct Explain {
     /// The name of a detector in rules.folders or of one that ships; or a path
     #[arg(value_name = "NAME|PATH")]
     pub what: String,
+    /// Run it over these records, and say what each part of it costs; can be repeated
+    #[arg(long, value_name = "RECORDS")]
+    pub analyze: Vec<PathBuf>,
+    /// The stream that the records are of [default: the one that the detector reads first]
+    #[arg(long, value_name = "NAME", requires = "analyze")]
+    pub stream: Option<String>,
 }
 
 /// How findings are written.

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use watchfire_engine::Outlet;
 use watchfire_engine::detect::StreamDetectors;
 use watchfire_engine::finding::RejectSink;
 use watchfire_engine::pipeline;
 use watchfire_engine::source::{FileSource, Source};
+use watchfire_engine::{Caps, Outlet};
 use watchfire_engine::{Metrics, RuleRequests, Run, first_times};
 use watchfire_record::{Clock, Partition};
 
@@ -71,6 +71,10 @@ pub struct Launch {
     pub clock: Arc<dyn Clock>,
     /// Where everything is counted.
     pub metrics: Arc<Metrics>,
+    /// What one detector may take.
+    pub caps: Caps,
+    /// Whether what detectors cost is measured to the last batch.
+    pub thorough: bool,
     /// Asks for other detectors while it runs, once; none if they stay as they are.
     pub changes: Mutex<Option<RuleRequests>>,
 }
@@ -79,7 +83,16 @@ impl Launch {
     /// Nothing counted yet.
     pub fn new(streams: Vec<Arc<StreamDetectors>>, engine: EngineSettings, clock: Arc<dyn Clock>) -> Self {
         let metrics = pipeline::metrics(&streams);
-        Self { streams, fires_early: false, engine, clock, metrics, changes: Mutex::default() }
+        Self {
+            streams,
+            fires_early: false,
+            engine,
+            clock,
+            metrics,
+            caps: engine.caps,
+            thorough: false,
+            changes: Mutex::default(),
+        }
     }
 
     /// How many detectors there are.
@@ -114,6 +127,8 @@ impl Launch {
             secret,
             clock: Arc::clone(&self.clock),
             metrics: Arc::clone(&self.metrics),
+            caps: self.caps,
+            thorough: self.thorough,
             changes: self.changes.lock().unwrap_or_else(PoisonError::into_inner).take(),
         };
         Ok(watchfire_engine::run(run, shutdown, notice)?)

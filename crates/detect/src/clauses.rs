@@ -17,9 +17,9 @@ pub struct Clauses {
     /// Indices of those of detectors with state, in the order of their numbers.
     pub stateful: Vec<usize>,
     /// For each, its number: which records it has let in is remembered by it when detectors change.
-    numbers: Vec<u32>,
+    pub(crate) numbers: Vec<u32>,
     /// The first number that was never given.
-    next: u32,
+    pub(crate) next: u32,
 }
 
 impl Clauses {

@@ -11,7 +11,7 @@ use crate::operators::pairs::Pairs;
 use crate::operators::post;
 use crate::operators::versions::RangeVersion;
 use crate::operators::window_members::{Member, key_types};
-use crate::operators::{FirstSeen, Newcomer, OverRange, Sequences, StatefulOperator, Windows};
+use crate::operators::{FirstSeen, Manner, Newcomer, OverRange, Sequences, StatefulOperator, Windows};
 use crate::plan::Operator;
 
 /// What comes with a change of detectors, for one shard; each by the number of its operator.
@@ -30,7 +30,7 @@ impl Fresh {
     ///
     /// # Errors
     /// If an expression does not fit its stream, which planning rules out.
-    pub fn new(streams: &[Arc<StreamDetectors>], before: &[Arc<StreamDetectors>], fires_early: bool) -> Result<Self> {
+    pub fn new(streams: &[Arc<StreamDetectors>], before: &[Arc<StreamDetectors>], manner: Manner) -> Result<Self> {
         let slots: HashSet<u32> = before.iter().flat_map(|stream| stream.slots.iter().copied()).collect();
         let mut numbers: HashSet<u32> = before.iter().flat_map(|stream| stream.numbers.iter().copied()).collect();
         let mut fresh = Self::default();
@@ -47,13 +47,13 @@ impl Fresh {
                     let alone =
                         if matches!(detector.plan.operator, Operator::Window { .. }) { None } else { added.next() };
                     let first = alone.map_or(members.as_slice(), std::slice::from_ref);
-                    fresh.operator(*number, streams, stream, first, fires_early)?;
+                    fresh.operator(*number, streams, stream, first, manner)?;
                     if alone.is_none() {
                         continue;
                     }
                 }
                 for member in added {
-                    fresh.joining.push((*number, newcomer(streams, stream, *member, fires_early)?));
+                    fresh.joining.push((*number, newcomer(streams, stream, *member, manner.fires_early)?));
                 }
             }
         }
@@ -66,22 +66,22 @@ impl Fresh {
         streams: &[Arc<StreamDetectors>],
         stream: &StreamDetectors,
         members: &[usize],
-        early: bool,
+        manner: Manner,
     ) -> Result<()> {
         let (detector, slot) = (&stream.detectors[members[0]], stream.slots[members[0]]);
         let operator: Box<dyn StatefulOperator> = match &detector.plan.operator {
             Operator::Match => unreachable!("match keeps no state"),
             Operator::Sequence(_) => {
-                self.sequences.push((number, Sequences::new(slot, detector, of_sides(streams, detector))?));
+                self.sequences.push((number, Sequences::new(slot, detector, of_sides(streams, detector), manner)?));
                 return Ok(());
             }
             Operator::OverRange { aggregates }
                 if is_alone(aggregates, post::early(&detector.plan.having, aggregates)) =>
             {
-                Box::new(FirstSeen::new(slot, detector, &stream.stream, early)?)
+                Box::new(FirstSeen::new(slot, detector, &stream.stream, manner)?)
             }
-            Operator::OverRange { .. } => Box::new(OverRange::new(slot, detector, &stream.stream, early)?),
-            Operator::Window { .. } => Box::new(Windows::new(members, stream, early)?),
+            Operator::OverRange { .. } => Box::new(OverRange::new(slot, detector, &stream.stream, manner)?),
+            Operator::Window { .. } => Box::new(Windows::new(members, stream, manner)?),
         };
         self.operators.push((number, operator));
         Ok(())

@@ -10,6 +10,7 @@ use watchfire_record::{
     Batch, Column, ColumnRequest, DetectorInfo, Evidence, Finding, Row, State, Value, interner::NULL_ID,
 };
 
+use crate::cost::{Cost, Meter};
 use crate::detector::{Detector, StreamDetectors, identity_names, named};
 use crate::expression::{Expression, record_batch, schema, schema_of};
 use crate::identities::{Identities, SecretHasher};
@@ -37,6 +38,7 @@ pub struct Judge {
     shared: SharedInputs,
     identity: Option<Vec<ColumnRequest>>,
     hasher: SecretHasher,
+    meter: Meter,
 }
 
 /// The rows of a batch that pass each WHERE; for those of detectors with state, accepted rows only.
@@ -72,11 +74,11 @@ struct MatchRow {
 
 impl Judge {
     /// A judge for the detectors of one stream, whose state is kept in so many `shards`. `hasher` is the same for all
-    /// workers.
+    /// workers. With `thorough`, what WHEREs cost is measured in each batch.
     ///
     /// # Errors
     /// If an expression does not fit its stream, which planning rules out.
-    pub fn new(detectors: Arc<StreamDetectors>, hasher: SecretHasher, shards: usize) -> Result<Self> {
+    pub fn new(detectors: Arc<StreamDetectors>, hasher: SecretHasher, shards: usize, thorough: bool) -> Result<Self> {
         let clauses = &detectors.clauses;
         let mut matches = BTreeMap::new();
         for (index, detector) in detectors.detectors.iter().enumerate().filter(|(_, d)| !d.stateful()) {
@@ -99,6 +101,7 @@ impl Judge {
             shared,
             identity,
             hasher,
+            meter: Meter::new(clauses, detectors.detectors.len(), thorough),
             detectors,
         })
     }
@@ -110,12 +113,14 @@ impl Judge {
 
     /// Which rows of a stamped batch each detector wants.
     pub fn select(&mut self, batch: &Batch) -> Judgement {
-        let mut rows = self.matcher.select(batch, &self.columns);
+        self.meter.begin();
+        let mut rows = self.matcher.measured(batch, &self.columns, self.meter.weights());
         if batch.rows.iter().any(|row| !row.accepted()) {
             for clause in &self.detectors.clauses.stateful {
                 rows[*clause].retain(|row| batch.rows[*row as usize].accepted());
             }
         }
+        self.meter.matched();
         Judgement { rows }
     }
 
@@ -140,15 +145,19 @@ impl Judge {
 
     /// The findings of match detectors, which are live for these times, one entry a detector.
     pub fn matches(
-        &self,
+        &mut self,
         batch: &Batch,
         judgement: &Judgement,
         lifetimes: &[Lifetime],
         fetch: &mut Fetch<'_>,
     ) -> Vec<Finding> {
         let (mut found, span) = (Vec::new(), span(batch));
+        self.meter.begin();
         for (index, row) in &self.matches {
             let rows = &judgement.rows[self.detectors.clauses.of_detector[*index]];
+            if rows.is_empty() {
+                continue;
+            }
             let info = &self.detectors.detectors[*index].info;
             if lifetimes[*index].contains_all(span) {
                 row.findings(info, batch, (rows, &self.columns), fetch, &mut found);
@@ -157,6 +166,7 @@ impl Judge {
                 rows.retain(|row| lifetimes[*index].contains(batch.rows[*row as usize].event_time));
                 row.findings(info, batch, (&rows, &self.columns), fetch, &mut found);
             }
+            self.meter.found(*index);
         }
         found
     }
@@ -169,12 +179,14 @@ impl Judge {
 
     /// The rows that operators with state want, in order, with their identities.
     #[must_use]
-    pub fn identities(&self, batch: &Batch, judgement: &Judgement) -> Identified {
+    pub fn identities(&mut self, batch: &Batch, judgement: &Judgement) -> Identified {
         let Some(identity) = &self.identity else { return Identified::default() };
+        self.meter.begin();
         let (of_row, sets) = self.sets(batch.rows.len(), judgement);
         let rows = (0u32..).zip(of_row).filter(|(_, set)| !sets[*set].is_empty());
         let places: Vec<usize> = identity.iter().map(|column| self.place(column)).collect();
         let rows = rows.map(|(row, set)| (row, self.identity_of(batch, &places, row), set)).collect();
+        self.meter.fed(with_rows(&self.detectors, judgement));
         Identified { rows, sets }
     }
 
@@ -249,8 +261,16 @@ impl Judge {
         if self.detectors.clauses.stateful.iter().all(|clause| judgement.rows[*clause].is_empty()) {
             return None;
         }
+        self.meter.begin();
         let mut inputs = BatchInputs::new(&mut self.shared, batch, &self.columns, &self.hasher);
-        Some(self.feeder.feed(batch, &self.columns, &judgement.rows, &mut inputs))
+        let fed = self.feeder.feed(batch, &self.columns, &judgement.rows, &mut inputs);
+        self.meter.fed(with_rows(&self.detectors, judgement));
+        Some(fed)
+    }
+
+    /// What each detector cost here since this was last asked.
+    pub fn costs(&mut self) -> Vec<Cost> {
+        self.meter.take(&self.detectors.clauses)
     }
 
     /// How many rows each detector, which are live for these times, wants.
@@ -264,6 +284,15 @@ impl Judge {
         };
         self.detectors.clauses.of_detector.iter().zip(lifetimes).map(one).collect()
     }
+}
+
+/// The operators, each as its detectors, that get rows of a batch.
+fn with_rows<'a>(
+    detectors: &'a StreamDetectors,
+    judgement: &'a Judgement,
+) -> impl Iterator<Item = &'a Vec<usize>> + Clone {
+    let clause = |members: &&Vec<usize>| detectors.clauses.of_detector[members[0]];
+    detectors.operators.iter().filter(move |members| !judgement.rows[clause(members)].is_empty())
 }
 
 /// The first and the last event time of a batch.

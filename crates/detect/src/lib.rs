@@ -5,6 +5,7 @@
 
 pub mod clauses;
 pub mod compile;
+pub mod cost;
 pub mod detector;
 pub mod expression;
 pub mod fresh;
@@ -23,11 +24,12 @@ pub mod tables;
 pub mod value;
 pub mod version;
 
+pub use cost::Cost;
 pub use detector::{Detector, StreamDetectors};
 pub use identities::Identities;
 pub use judge::{Judge, Judgement};
 pub use lifetime::Lifetime;
 pub use liveness::Liveness;
-pub use shard::{Shard, Step, StreamTime};
+pub use shard::{Shard, Step, StreamTime, Told};
 pub use tables::{Table, TableDefinition};
 pub use version::{Version, Versions};

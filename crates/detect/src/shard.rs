@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use datafusion_expr::Expr;
 use watchfire_record::Finding;
+use watchfire_record::time::Stopwatch;
 
 use crate::detector::StreamDetectors;
 use crate::fresh::{Fresh, sides};
@@ -12,7 +13,7 @@ use crate::lifetime::Lifetime;
 use crate::operators::feed::{Fed, StreamBatch};
 use crate::operators::key_table::KeyTable;
 use crate::operators::record_table::RecordTable;
-use crate::operators::{Common, Newcomer, OperatorStatistics, Sequences, StatefulOperator};
+use crate::operators::{Common, Manner, Newcomer, OperatorStatistics, Sequences, StatefulOperator};
 
 /// Which shard of `shards` keeps the key of this hash: the same in every worker.
 #[must_use]
@@ -47,7 +48,7 @@ pub struct Step<'a> {
 pub struct Shard {
     /// Which one of all it is.
     index: usize,
-    fires_early: bool,
+    manner: Manner,
     streams: Vec<StreamState>,
     sequences: Vec<SequenceState>,
 }
@@ -71,6 +72,8 @@ struct Kept {
     keys: usize,
     /// It is fed with no rows of other times.
     fed: Lifetime,
+    /// What it cost since that was last told, nanoseconds.
+    nanos: u64,
 }
 
 /// Keys by the same expressions.
@@ -85,6 +88,7 @@ struct SequenceState {
     sequence: Sequences,
     sides: Vec<Side>,
     fed: Lifetime,
+    nanos: u64,
 }
 
 /// Where a side of a sequence comes from.
@@ -100,22 +104,23 @@ pub struct Gone {
     _operators: Vec<Box<dyn StatefulOperator>>,
     _sequences: Vec<SequenceState>,
     _keys: Vec<KeyKind>,
+    /// The ends of findings that had fired and whose detectors have gone.
+    pub ended: Vec<Finding>,
 }
 
 impl Shard {
-    /// The shard of this index for so many streams, which has no detectors yet. With `fires_early`, findings are told
-    /// before they are final.
+    /// The shard of this index for so many streams, which has no detectors yet.
     #[must_use]
-    pub fn new(index: usize, streams: usize, fires_early: bool) -> Self {
+    pub fn new(index: usize, streams: usize, manner: Manner) -> Self {
         let streams = (0..streams).map(|_| StreamState::default()).collect();
-        Self { index, fires_early, streams, sequences: Vec::new() }
+        Self { index, manner, streams, sequences: Vec::new() }
     }
 
     /// From now on these detectors are live: operators that were there stay as they are, `fresh` has what comes, and
     /// others go.
     pub fn change(&mut self, streams: &[Arc<StreamDetectors>], fresh: Fresh) -> Gone {
         let Fresh { operators, sequences, joining } = fresh;
-        let mut gone = Gone { _operators: Vec::new(), _sequences: Vec::new(), _keys: Vec::new() };
+        let mut gone = Gone { _operators: Vec::new(), _sequences: Vec::new(), _keys: Vec::new(), ended: Vec::new() };
         let mut operators: HashMap<u32, Box<dyn StatefulOperator>> = operators.into_iter().collect();
         for (state, detectors) in self.streams.iter_mut().zip(streams) {
             state.change(detectors, &mut operators, &mut gone);
@@ -135,7 +140,8 @@ impl Shard {
     }
 
     fn change_sequences(&mut self, streams: &[Arc<StreamDetectors>], fresh: Vec<(u32, Sequences)>, gone: &mut Gone) {
-        let new = |(number, sequence)| SequenceState { number, sequence, sides: Vec::new(), fed: Lifetime::ALWAYS };
+        let new =
+            |(number, sequence)| SequenceState { number, sequence, sides: Vec::new(), fed: Lifetime::ALWAYS, nanos: 0 };
         self.sequences.extend(fresh.into_iter().map(new));
         self.sequences.iter_mut().for_each(|state| state.sides.clear());
         for (stream, operator, number, side) in sides(streams) {
@@ -147,13 +153,15 @@ impl Shard {
         gone._sequences = over;
     }
 
-    /// When the versions of the detectors are live: one entry a stream, of one for each of its detectors.
-    pub fn live(&mut self, streams: &[Arc<StreamDetectors>], lifetimes: &[Vec<Lifetime>]) {
+    /// When the versions of the detectors are live: one entry a stream, of one for each of its detectors. Gives the ends
+    /// of findings that had fired and whose versions have gone.
+    pub fn live(&mut self, streams: &[Arc<StreamDetectors>], lifetimes: &[Vec<Lifetime>]) -> Vec<Finding> {
+        let mut ended = Vec::new();
         for ((state, detectors), lifetimes) in self.streams.iter_mut().zip(streams).zip(lifetimes) {
             for (kept, members) in state.operators.iter_mut().zip(&detectors.operators) {
                 if let Some(kept) = kept {
                     kept.fed = fed(detectors, members, lifetimes);
-                    kept.operator.live(&of_members(detectors, members, lifetimes));
+                    kept.operator.live(&of_members(detectors, members, lifetimes), &mut ended);
                 }
             }
         }
@@ -163,37 +171,67 @@ impl Shard {
             state.fed = fed(detectors, members, &lifetimes[stream]);
             state.sequence.live(&of_members(detectors, members, &lifetimes[stream]));
         }
+        ended
     }
 
     /// Takes steps in the order of intake; the findings of each. Operators are independent of one another, so that each
     /// takes all steps at once, while what it keeps is near.
     pub fn take(&mut self, steps: &[Step<'_>]) -> Vec<Vec<Finding>> {
         let mut found: Vec<Vec<Finding>> = steps.iter().map(|_| Vec::new()).collect();
+        let mut watch = Stopwatch::start();
         for (index, stream) in self.streams.iter_mut().enumerate() {
-            stream.take(index, self.index, self.fires_early, steps, &mut found);
+            stream.take(index, self.index, self.manner.fires_early, steps, &mut found, &mut watch);
         }
         for sequence in &mut self.sequences {
             sequence.take(self.index, steps, &mut found);
+            sequence.nanos += watch.lap();
         }
         found
     }
 
-    /// What the operators of a stream count of themselves, in their order; a sequence tells all with its first side.
-    #[must_use]
-    pub fn statistics(&self, stream: usize) -> Vec<Option<OperatorStatistics>> {
-        let operators = self.streams[stream].operators.iter().enumerate();
-        let of = |(index, kept): (usize, &Option<Kept>)| match kept {
-            Some(kept) => Some(kept.operator.statistics()),
-            None => self.sequence_statistics(stream, index),
+    /// What the operators of a stream count of themselves, in their order, and what each cost since this was last asked,
+    /// nanoseconds; a sequence tells all with its first side.
+    pub fn told(&mut self, stream: usize) -> Vec<Option<Told>> {
+        let StreamState { operators, keys, .. } = &mut self.streams[stream];
+        let sequences = &mut self.sequences;
+        let of = |(index, kept): (usize, &mut Option<Kept>)| match kept {
+            Some(kept) => {
+                let mut statistics = kept.operator.statistics();
+                let a_key = keys[kept.keys].as_ref().map_or(0, |kind| kind.table.bytes_a_key());
+                statistics.bytes += statistics.keys * a_key as u64;
+                Some(Told { statistics, nanos: std::mem::take(&mut kept.nanos) })
+            }
+            None => {
+                let tells = |side: &Side| side.stream == stream && side.operator == index && side.side == 0;
+                let state = sequences.iter_mut().find(|state| state.sides.iter().any(tells))?;
+                Some(Told { statistics: state.sequence.statistics(), nanos: std::mem::take(&mut state.nanos) })
+            }
         };
-        operators.map(of).collect()
+        operators.iter_mut().enumerate().map(of).collect()
     }
 
-    fn sequence_statistics(&self, stream: usize, operator: usize) -> Option<OperatorStatistics> {
-        let tells = |side: &Side| side.stream == stream && side.operator == operator && side.side == 0;
-        let told = self.sequences.iter().find(|sequence| sequence.sides.iter().any(tells));
-        told.map(|state| state.sequence.statistics())
+    /// Throws keys out of an operator of a stream that takes too many bytes, of which this was just told; true if it
+    /// did. A sequence sees to it itself.
+    pub fn shed(&mut self, stream: usize, operator: usize, told: &Told) -> bool {
+        let StreamState { operators, keys, .. } = &mut self.streams[stream];
+        let OperatorStatistics { keys: count, bytes, .. } = told.statistics;
+        let most = self.manner.bytes as u64;
+        let Some(kept) = operators[operator].as_mut().filter(|_| bytes > most) else { return false };
+        let Some(kind) = keys[kept.keys].as_mut() else { return false };
+        let keep = u128::from(count) * u128::from(most) * 9 / 10 / u128::from(bytes);
+        kept.operator.shed(usize::try_from(keep).unwrap_or(usize::MAX), &mut kind.table);
+        kind.table.turn_away();
+        true
     }
+}
+
+/// What an operator tells of itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Told {
+    /// What it counts.
+    pub statistics: OperatorStatistics,
+    /// What it cost since it last told, nanoseconds.
+    pub nanos: u64,
 }
 
 /// What of an operator's rows its versions want: from when the first has all records, to when what began in the time of
@@ -239,13 +277,13 @@ impl StreamState {
             let kept = before.remove(number).or_else(|| {
                 let (number, operator) = (*number, fresh.remove(number)?);
                 let keys = self.kind(keys.iter().map(|(_, expr)| expr));
-                Some(Kept { number, operator, keys, fed: Lifetime::ALWAYS })
+                Some(Kept { number, operator, keys, fed: Lifetime::ALWAYS, nanos: 0 })
             });
             self.operators.push(kept);
         }
         for (_, mut kept) in before {
             if let Some(kind) = &mut self.keys[kept.keys] {
-                kept.operator.leave(&mut kind.table);
+                kept.operator.leave(&mut kind.table, &mut gone.ended);
             }
             gone._operators.push(kept.operator);
         }
@@ -272,10 +310,18 @@ impl StreamState {
         })
     }
 
-    fn take(&mut self, stream: usize, shard: usize, early: bool, steps: &[Step<'_>], found: &mut [Vec<Finding>]) {
+    fn take(
+        &mut self,
+        stream: usize,
+        shard: usize,
+        early: bool,
+        steps: &[Step<'_>],
+        found: &mut [Vec<Finding>],
+        watch: &mut Stopwatch,
+    ) {
         let mut within = Vec::new();
         for (index, kept) in self.operators.iter_mut().enumerate() {
-            let Some(Kept { operator, keys, fed: lifetime, .. }) = kept else { continue };
+            let Some(Kept { operator, keys, fed: lifetime, nanos, .. }) = kept else { continue };
             let Some(KeyKind { table, .. }) = &mut self.keys[*keys] else { continue };
             let mut common = Common { keys: table, records: &mut self.records };
             for (step, found) in steps.iter().zip(&mut *found) {
@@ -293,6 +339,7 @@ impl StreamState {
                 }
                 operator.advance(watermark, &mut common, found);
             }
+            *nanos += watch.lap();
         }
         self.keys.iter_mut().flatten().for_each(|kind| kind.table.turn_away());
         if let Some(mut marks) = self.records.turn_away() {

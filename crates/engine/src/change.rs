@@ -12,7 +12,9 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use watchfire_detect::plan::Operator;
 use watchfire_detect::{Detector, Lifetime, Version};
+use watchfire_record::Value;
 
+use crate::caps::{Caps, Governor, Passed};
 use crate::error::EngineError;
 use crate::metrics::{LiveVersion, Metrics};
 use crate::rules::{Preparation, RuleSet};
@@ -113,6 +115,12 @@ pub struct Changer {
     pub metrics: Arc<Metrics>,
     /// To intake.
     pub sets: Sender<Arc<RuleSet>>,
+    /// What one detector may take.
+    pub caps: Caps,
+    /// Sees who takes too much CPU.
+    pub governor: Governor,
+    /// Detectors that were stopped, each with the version that was: they come back as another.
+    pub stopped: BTreeMap<String, String>,
 }
 
 /// What detectors change to.
@@ -122,6 +130,8 @@ struct Plan {
     ends: BTreeSet<u32>,
     /// What begins, and the version that it replaces.
     begins: Vec<(Arc<Detector>, Option<Version>)>,
+    /// Those that are wanted and stay stopped.
+    stopped: BTreeSet<String>,
     unchanged: usize,
 }
 
@@ -141,20 +151,21 @@ impl Changer {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             self.current.clear();
-            if let Err(error) = self.take_away(over) {
-                tracing::error!(%error, "versions of detectors that have ended are not taken away");
+            if let Err(error) = self.take_away(over).and_then(|()| self.stop_dear_ones(over)) {
+                tracing::error!(%error, "versions of detectors are not taken away");
             }
         }
     }
 
     fn change(&mut self, detectors: Vec<Arc<Detector>>, over: &AtomicBool) -> Result<Change, EngineError> {
         let asked = self.preparation.clock.now();
-        let plan = planned(&self.current, detectors);
+        let plan = planned(&self.current, detectors, &self.stopped);
         let change = Change {
             unchanged: plan.unchanged,
             version: self.metrics.rules.version.load(Relaxed),
             ..Change::default()
         };
+        self.stopped.retain(|name, _| plan.stopped.contains(name));
         if plan.ends.is_empty() && plan.begins.is_empty() {
             return Ok(change);
         }
@@ -218,9 +229,53 @@ impl Changer {
         versions.retain(|slot| !ended.contains(&slot));
         let terms = vec![Term::Stays; versions.list().len()];
         self.go_over(RuleSet::after(&self.current, versions, terms, &self.metrics, &self.preparation)?, over)?;
-        let kept: Vec<_> = self.current.streams.iter().flat_map(|stream| stream.metrics.clone()).collect();
-        self.metrics.keep_detectors(&kept);
+        self.forget_counts();
         Ok(())
+    }
+
+    /// Those are counted that are there, and those that were stopped.
+    fn forget_counts(&self) {
+        let live = self.current.streams.iter().flat_map(|stream| stream.metrics.clone());
+        let stopped = self.metrics.detectors().into_iter().filter(|one| self.stopped.contains_key(&one.name));
+        self.metrics.keep_detectors(&live.chain(stopped).collect::<Vec<_>>());
+    }
+
+    /// Takes detectors away, at once, that cost more CPU than one may, and says so.
+    fn stop_dear_ones(&mut self, over: &AtomicBool) -> Result<(), EngineError> {
+        let Some(most) = self.caps.cpu else { return Ok(()) };
+        let (now, counted) = (self.preparation.clock.now(), self.metrics.detectors());
+        let dear: BTreeMap<String, f64> = self.governor.above(most, now, &counted).into_iter().collect();
+        let is_dear = |version: &&Version| dear.contains_key(&version.info().name);
+        let going: Vec<Version> = self.current.versions.list().iter().filter(is_dear).cloned().collect();
+        if going.is_empty() {
+            return Ok(());
+        }
+        let mut said = Vec::new();
+        // The last version of each is the one whose file is there.
+        let last: BTreeMap<&str, &Version> = going.iter().map(|v| (v.info().name.as_str(), v)).collect();
+        for (name, version) in last {
+            let passed = Passed {
+                detector: name,
+                version: &version.info().version,
+                limit: 2,
+                took: Value::Float(dear[name]),
+                most: Value::Float(most),
+                outcome: "it was stopped; it starts again when its file changes",
+                now,
+            };
+            let mut counted =
+                counted.iter().filter(|one| one.name == name).inspect(|one| one.stopped.store(true, Relaxed));
+            counted.next().into_iter().for_each(|detector| passed.note(detector));
+            counted.for_each(drop);
+            said.push(passed.finding());
+            self.stopped.insert(name.to_owned(), version.info().version.clone());
+        }
+        let mut versions = self.current.versions.clone();
+        versions.retain(|slot| going.iter().all(|version| version.slot != slot));
+        let terms = vec![Term::Stays; versions.list().len()];
+        let mut set = RuleSet::after(&self.current, versions, terms, &self.metrics, &self.preparation)?;
+        set.said = said;
+        self.go_over(set, over)
     }
 
     /// What was changed, with the times at which it is so.
@@ -258,13 +313,15 @@ impl Changer {
         };
         for part in &version.parts {
             let stream = &self.current.streams[part.reads().stream].detectors.stream.name;
-            self.metrics.detector(stream, &version.info().name).turn_to(live.clone());
+            let counted = self.metrics.detector(stream, &version.info().name);
+            counted.stopped.store(false, Relaxed);
+            counted.turn_to(live.clone());
         }
     }
 }
 
 /// What becomes of the detectors if these are wanted.
-fn planned(before: &RuleSet, wanted: Vec<Arc<Detector>>) -> Plan {
+fn planned(before: &RuleSet, wanted: Vec<Arc<Detector>>, stopped: &BTreeMap<String, String>) -> Plan {
     let all = before.versions.list().iter().zip(before.lifetimes());
     // Those that have ended already only finish what they began.
     let live = all.filter(|(_, lifetime)| lifetime.to == i64::MAX).map(|(version, _)| version);
@@ -272,6 +329,11 @@ fn planned(before: &RuleSet, wanted: Vec<Arc<Detector>>) -> Plan {
     let mut plan = Plan::default();
     for detector in wanted {
         let old = live.remove(detector.info.name.as_str());
+        if stopped.get(&detector.info.name) == Some(&detector.info.version) {
+            plan.unchanged += 1;
+            plan.stopped.insert(detector.info.name.clone());
+            continue;
+        }
         match old {
             Some(old) if old.info().version == detector.info.version => plan.unchanged += 1,
             old => {

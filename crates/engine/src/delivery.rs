@@ -9,7 +9,7 @@ use watchfire_record::{Clock, Finding, FindingId, Partition, Reject, State};
 
 use crate::error::EngineError;
 use crate::job::{Outcome, WorkerOutcome};
-use crate::metrics::Metrics;
+use crate::metrics::{DetectorMetrics, Metrics};
 
 /// Ids of final match findings that are remembered, so that a copy of a record is not told again. Older ones are forgotten first.
 pub const REMEMBERED_FINDINGS: usize = 1_000_000;
@@ -42,8 +42,8 @@ struct Unacknowledged {
     bytes: usize,
     /// Findings among them that are told for the first time.
     first_told: u64,
-    /// Broker timestamps of those that a record's arrival caused.
-    caused_at: Vec<i64>,
+    /// Broker timestamps of those that a record's arrival caused, and where their detectors are counted.
+    caused_at: Vec<(i64, Option<Arc<DetectorMetrics>>)>,
 }
 
 /// A sink, and what became of what it was to get.
@@ -158,7 +158,9 @@ impl Delivery {
         let worker = collected.worker.expect("it was waited for");
         let mut found: Vec<Finding> = worker.found.into_iter().filter(|finding| self.is_new(finding)).collect();
         found.extend(collected.found);
-        found.iter().for_each(|finding| self.metrics.finding(finding));
+        let counted: Vec<_> = found.iter().map(|finding| self.metrics.finding(finding)).collect();
+        let at_once = found.iter().zip(counted).filter(|(finding, _)| tells_at_once(finding));
+        let caused_at = at_once.map(|(finding, detector)| (finding.caused_at, detector)).collect();
         self.send_findings(&found, wait)?;
         self.send_rejects(&worker.rejects, &worker.blinded, wait)?;
         self.unacknowledged.push_back(Unacknowledged {
@@ -168,7 +170,7 @@ impl Delivery {
             positions: worker.positions,
             bytes: worker.bytes,
             first_told: found.iter().filter(|finding| finding.revision == 1).count() as u64,
-            caused_at: found.iter().filter(|finding| tells_at_once(finding)).map(|f| f.caused_at).collect(),
+            caused_at,
         });
         Ok(())
     }
@@ -231,8 +233,9 @@ impl Delivery {
         let safe = |u: &Unacknowledged| u.findings <= findings && u.rejects <= rejects;
         while let Some(done) = self.unacknowledged.pop_front_if(|u| safe(u)) {
             let now = self.clock.now();
-            for caused_at in &done.caused_at {
-                self.metrics.latency(u64::try_from(now.saturating_sub(*caused_at)).unwrap_or(0));
+            for (caused_at, detector) in &done.caused_at {
+                let micros = u64::try_from(now.saturating_sub(*caused_at)).unwrap_or(0);
+                self.metrics.latency(detector.as_deref(), micros);
             }
             self.metrics.delivered.fetch_add(done.first_told, Relaxed);
             freed += done.bytes;

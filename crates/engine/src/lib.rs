@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod budget;
+pub mod caps;
 pub mod change;
 pub mod delivery;
 pub mod error;
@@ -22,6 +23,7 @@ pub mod watermark;
 pub mod worker;
 
 pub use admin::Admin;
+pub use caps::Caps;
 pub use change::{Change, RuleControl, RuleRequests};
 pub use delivery::Outlet;
 pub use error::EngineError;

@@ -15,7 +15,7 @@
 //!
 //! Beside them a thread changes the detectors, if that is wanted: see [`crate::change`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,7 +29,8 @@ use watchfire_record::{Clock, Partition};
 use watchfire_source::{FileSource, Source};
 
 use crate::budget::Budget;
-use crate::change::{Changer, RuleRequests};
+use crate::caps::{Caps, Governor};
+use crate::change::{self, Changer, RuleRequests};
 use crate::delivery::{Delivery, DeliveryParts, Outlet, Progress};
 use crate::error::EngineError;
 use crate::intake::{self, Intake};
@@ -79,6 +80,10 @@ pub struct Run {
     pub metrics: Arc<Metrics>,
     /// Asks for other detectors while it runs; `None` if they stay as they are.
     pub changes: Option<RuleRequests>,
+    /// What one detector may take.
+    pub caps: Caps,
+    /// Whether what detectors cost is measured to the last batch, which takes longer.
+    pub thorough: bool,
 }
 
 /// Zeroed counts for these detectors.
@@ -125,7 +130,10 @@ pub fn run(mut run: Run, shutdown: &AtomicBool, notice: &mut (dyn FnMut(&str) + 
     let rooms = Rooms::new(&mut run, Arc::clone(&progress))?;
     let rules = Arc::clone(&rooms.rules);
     let (taken, delivered) = std::thread::scope(|scope| {
-        let changes = run.changes.take().map(|requests| rooms.start_changes(scope, requests, &over));
+        // Who takes too much CPU is stopped by a change.
+        let nobody = || run.caps.cpu.map(|_| change::control().1);
+        let requests = run.changes.take().or_else(nobody);
+        let changes = requests.map(|requests| rooms.start_changes(scope, requests, run.caps, &over));
         let _over = Over(&over);
         let (jobs, delivering) = rooms.start(scope, &budget, &failed, shutdown);
         let intake = Intake {
@@ -178,7 +186,8 @@ impl Rooms {
             workers: run.workers.max(1),
             shards,
             several_values: run.several_values,
-            fires_early: run.fires_early,
+            manner: run.caps.manner(run.fires_early, shards),
+            thorough: run.thorough,
             hasher: SecretHasher::new(run.secret),
             clock: Arc::clone(&run.clock),
         };
@@ -187,10 +196,7 @@ impl Rooms {
         let shared = Arc::new(shared(run, &rules, shards));
         let worker = |index| Worker::new(index, Arc::clone(&rules), Arc::clone(&shared));
         let workers = (0..preparation.workers).map(worker).collect();
-        let shard = |index| {
-            let (metrics, clock) = (Arc::clone(&run.metrics), Arc::clone(&run.clock));
-            StateShard::new(index, Arc::clone(&rules), run.fires_early, metrics, clock)
-        };
+        let shard = |index| StateShard::new(index, Arc::clone(&rules), &preparation, Arc::clone(&run.metrics));
         let states = (0..shards).map(shard).collect();
         let delivery = Delivery::new(DeliveryParts {
             shards,
@@ -208,6 +214,7 @@ impl Rooms {
         &self,
         scope: &'scope std::thread::Scope<'scope, '_>,
         requests: RuleRequests,
+        caps: Caps,
         over: &'scope AtomicBool,
     ) -> Receiver<Arc<RuleSet>> {
         let (sets, changes) = unbounded();
@@ -216,6 +223,9 @@ impl Rooms {
             preparation: self.preparation.clone(),
             metrics: Arc::clone(&self.shared.metrics),
             sets,
+            caps,
+            governor: Governor::default(),
+            stopped: BTreeMap::new(),
         };
         scope.spawn(move || changer.run(&requests, over));
         changes
@@ -261,6 +271,7 @@ fn shared(run: &Run, rules: &Arc<RuleSet>, shards: usize) -> Shared {
         shards,
         metrics: Arc::clone(&run.metrics),
         clock: Arc::clone(&run.clock),
+        thorough: run.thorough,
     }
 }
 

@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use watchfire_detect::fresh::Fresh;
 use watchfire_detect::identities::SecretHasher;
+use watchfire_detect::operators::Manner;
 use watchfire_detect::{Lifetime, StreamDetectors, Versions};
-use watchfire_record::Clock;
+use watchfire_record::{Clock, Finding};
 
 use crate::error::EngineError;
 use crate::metrics::{DetectorMetrics, Metrics};
@@ -30,6 +31,8 @@ pub struct RuleSet {
     settled: OnceLock<Settled>,
     shards: Vec<Mutex<Option<Fresh>>>,
     left: Mutex<Vec<Box<dyn Any + Send>>>,
+    /// What is told with the change.
+    pub said: Vec<Finding>,
 }
 
 /// When versions are live.
@@ -59,8 +62,10 @@ pub struct Preparation {
     pub shards: usize,
     /// Whether a payload may hold several values.
     pub several_values: bool,
-    /// Whether findings are told before they are final.
-    pub fires_early: bool,
+    /// How operators work.
+    pub manner: Manner,
+    /// Whether what detectors cost is measured to the last batch.
+    pub thorough: bool,
     /// Hashes what comes from outside.
     pub hasher: SecretHasher,
     /// Tells the time.
@@ -120,10 +125,17 @@ impl RuleSet {
         terms: Vec<Term>,
         preparation: &Preparation,
     ) -> Result<Self, EngineError> {
-        let mut set =
-            Self { versions, streams, terms, settled: OnceLock::new(), shards: Vec::new(), left: Mutex::default() };
+        let mut set = Self {
+            versions,
+            streams,
+            terms,
+            settled: OnceLock::new(),
+            shards: Vec::new(),
+            left: Mutex::default(),
+            said: Vec::new(),
+        };
         let detectors = set.detectors();
-        let fresh = |_| Fresh::new(&detectors, before, preparation.fires_early).map(|fresh| Mutex::new(Some(fresh)));
+        let fresh = |_| Fresh::new(&detectors, before, preparation.manner).map(|fresh| Mutex::new(Some(fresh)));
         let fresh = (0..preparation.shards).map(fresh).collect::<Result<_, _>>();
         set.shards = fresh.map_err(|error| EngineError::Detector(error.to_string()))?;
         Ok(set)

@@ -7,6 +7,7 @@ use watchfire_decode::Decoder;
 use watchfire_detect::operators::StreamBatch;
 use watchfire_detect::{Identities, Judge, StreamDetectors, StreamTime};
 use watchfire_record::batch::flags;
+use watchfire_record::time::Stopwatch;
 use watchfire_record::{Batch, Clock, Finding, RawBatch, spare};
 
 use crate::error::EngineError;
@@ -15,6 +16,9 @@ use crate::metrics::{Metrics, StreamMetrics};
 use crate::rules::{Preparation, RuleSet, StreamRules};
 use crate::turn::Turn;
 use crate::watermark::StreamClock;
+
+/// How often it is told what detectors cost, microseconds.
+const TELL: i64 = 1_000_000;
 
 /// What all workers share. Turns are had in the order of intake, so nothing depends on which worker is faster.
 pub struct Shared {
@@ -28,6 +32,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// Tells how long going over to other rules takes.
     pub clock: Arc<dyn Clock>,
+    /// Whether it is told with each job what detectors cost.
+    pub thorough: bool,
 }
 
 /// What is known in the turn of a job.
@@ -43,6 +49,8 @@ pub struct Worker {
     index: usize,
     rules: Arc<RuleSet>,
     streams: Vec<StreamWorker>,
+    /// When it was last told what detectors cost, microseconds.
+    told_at: i64,
     shared: Arc<Shared>,
 }
 
@@ -58,7 +66,8 @@ impl StreamWorker {
     /// # Errors
     /// If a detector does not fit its stream, which planning rules out.
     pub fn new(detectors: &Arc<StreamDetectors>, preparation: &Preparation) -> Result<Self, EngineError> {
-        let judge = Judge::new(Arc::clone(detectors), preparation.hasher.clone(), preparation.shards);
+        let Preparation { hasher, shards, thorough, .. } = preparation;
+        let judge = Judge::new(Arc::clone(detectors), hasher.clone(), *shards, *thorough);
         let judge = judge.map_err(|error| EngineError::Detector(error.to_string()))?;
         let decoder = Decoder::new(&detectors.stream, detectors.stream_index, detectors.decoded.clone());
         Ok(Self { decoder: decoder.allow_several(preparation.several_values), judge })
@@ -70,7 +79,7 @@ impl Worker {
     #[must_use]
     pub fn new(index: usize, rules: Arc<RuleSet>, shared: Arc<Shared>) -> Self {
         let streams = rules.streams.iter().map(|stream| stream.worker(index)).collect();
-        Self { index, rules, streams, shared }
+        Self { index, rules, streams, told_at: i64::MIN, shared }
     }
 
     /// Goes on with other rules, for the streams whose detectors are others.
@@ -79,6 +88,7 @@ impl Worker {
             return;
         }
         let begun = self.shared.clock.now();
+        self.tell_costs();
         let before = std::mem::replace(&mut self.rules, Arc::clone(rules));
         for ((mine, old), new) in self.streams.iter_mut().zip(&before.streams).zip(&rules.streams) {
             if !Arc::ptr_eq(old, new) {
@@ -93,15 +103,34 @@ impl Worker {
     pub fn process(&mut self, job: Job) -> (WorkerOutcome, Vec<ShardInput>) {
         let Job { sequence, now, work, rules } = job;
         self.go_over(&rules);
+        let done = self.work(sequence, now, work, &rules);
+        if self.shared.thorough || now.saturating_sub(self.told_at) >= TELL {
+            self.told_at = now;
+            self.tell_costs();
+        }
+        done
+    }
+
+    /// Says what detectors cost since that was last said.
+    fn tell_costs(&mut self) {
+        for (worker, rules) in self.streams.iter_mut().zip(&self.rules.streams) {
+            for (cost, detector) in worker.judge.costs().into_iter().zip(&rules.metrics) {
+                detector.add_cost(cost);
+            }
+        }
+    }
+
+    fn work(&mut self, sequence: u64, now: i64, work: Work, rules: &Arc<RuleSet>) -> (WorkerOutcome, Vec<ShardInput>) {
         match work {
             Work::Batch(raw) => self.batch(sequence, now, raw),
             other => {
+                let said = if matches!(other, Work::Rules) { rules.said.clone() } else { Vec::new() };
                 let times = self.shared.clocks.take(sequence, |clocks| {
-                    move_time(clocks, other, now, &rules);
+                    move_time(clocks, other, now, rules);
                     times(&clocks.streams)
                 });
                 self.shared.identities.take(sequence, |identities| forget(identities, &times));
-                let outcome = WorkerOutcome { sequence, ..WorkerOutcome::default() };
+                let outcome = WorkerOutcome { sequence, found: said, ..WorkerOutcome::default() };
                 (outcome, self.inputs(sequence, now, 0, None, times))
             }
         }
@@ -111,10 +140,13 @@ impl Worker {
         raw.sequence = sequence;
         let (stream, bytes, cost) = (raw.stream, raw.bytes.len(), job::cost(&raw));
         let StreamWorker { decoder, judge } = &mut self.streams[stream];
+        let mut watch = Stopwatch::start();
         let mut batch = decoder.decode(raw);
+        let decoding = watch.lap();
         let counts = &self.shared.metrics.streams[stream];
         counts.consumed.fetch_add(batch.consumed(), Relaxed);
         counts.bytes.fetch_add(bytes as u64, Relaxed);
+        counts.decoding.fetch_add(decoding, Relaxed);
         let times = self.shared.clocks.take(sequence, |clocks| {
             clocks.streams[stream].stamp(&mut batch, now);
             times(&clocks.streams)

@@ -26,7 +26,6 @@ use arrow::datatypes::TimestampMicrosecondType;
 use lives::Life;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
-use watchfire_engine::Outlet;
 use watchfire_engine::decode::Decoder;
 use watchfire_engine::detect::oracle::{self, AtRest, OracleFinding};
 use watchfire_engine::detect::plan::{Operator, Planner, SequenceKind};
@@ -35,6 +34,7 @@ use watchfire_engine::finding::sinks::MemorySink;
 use watchfire_engine::pipeline::{self, Run};
 use watchfire_engine::source::{Event, Source};
 use watchfire_engine::watermark::StreamClock;
+use watchfire_engine::{Caps, Outlet};
 use watchfire_record::{ColumnRequest, ColumnSource, Finding, Row, SimulatedClock, State, Stream, Value, time};
 
 /// The clock of every run: records lie around it.
@@ -342,6 +342,8 @@ fn stream_through(case: &Case, detector: &Detector, source: impl Source + 'stati
         clock: Arc::new(SimulatedClock::at(NOW)),
         metrics: Arc::clone(&metrics),
         changes: None,
+        caps: Caps::default(),
+        thorough: false,
         streams,
     };
     pipeline::run(run, &AtomicBool::new(false), &mut |_| {}).unwrap();

@@ -44,6 +44,25 @@ impl Clock for SimulatedClock {
     }
 }
 
+/// Measures what work costs. It says nothing to anything that decides what is found.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// One that starts now.
+    #[expect(clippy::disallowed_methods, reason = "this is the one door to the system's clock")]
+    #[must_use]
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// Nanoseconds since it started, or since the last lap.
+    pub fn lap(&mut self) -> u64 {
+        let before = std::mem::replace(self, Self::start());
+        u64::try_from(self.0.duration_since(before.0).as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
 /// Earliest time that is taken as a time: 1970-01-01, in microseconds.
 pub const EARLIEST: i64 = 0;
 /// Latest time that is taken as a time: the end of the year 9999, in microseconds.

@@ -1,5 +1,6 @@
-//! `rules explain`: what a detector reads, what it keeps in memory, and when it fires, in words.
+//! `rules explain`: what a detector reads, what it keeps in memory, and when it fires, in words; and what it costs.
 
+mod analyze;
 mod inputs;
 
 use std::path::{Path, PathBuf};
@@ -36,6 +37,9 @@ pub fn run(options: &Explain, settings: &Settings, screen: &Screen) -> Result<()
         rules = Rules::compile(vec![file], &settings.streams, &tables);
     }
     let rules = rules.or_say(screen)?;
+    if !options.analyze.is_empty() {
+        return analyze::run(options, rules.detectors, settings, screen);
+    }
     for (index, detector) in rules.detectors.iter().enumerate() {
         let gap = if index > 0 { "\n" } else { "" };
         screen.print(&format!("{gap}{}", explain(detector, &settings.streams, screen)))?;

@@ -16,6 +16,10 @@ pub enum Kind {
     Bytes,
     /// A whole number from 1.
     Count,
+    /// A whole number from 1, as large as one likes.
+    Number,
+    /// A part of one core's time, as in `25%`; more than 100 for more than one.
+    Percent,
     /// `true` or `false`.
     Boolean,
     /// Texts; in the environment and after `--set`, parted by commas.
@@ -97,6 +101,9 @@ pub const ENTRIES: &[Entry] = &[
     entry("engine.workers", Kind::Count, ""),
     entry("engine.shards", Kind::Count, ""),
     entry("engine.in_flight", Kind::Bytes, "64MiB"),
+    entry("limits.detector.keys", Kind::Number, ""),
+    entry("limits.detector.bytes", Kind::Bytes, ""),
+    entry("limits.detector.cpu", Kind::Percent, ""),
 ];
 
 /// Limits that are built in: name, value, and what it counts.
@@ -164,6 +171,17 @@ pub fn read(kind: Kind, written: &Written) -> Result<toml::Value, String> {
             let text = scalar(written)?;
             let count = text.parse::<i64>().ok().filter(|n| (1..=1024).contains(n));
             count.map(Integer).ok_or_else(|| format!("`{text}` is no whole number from 1 to 1024"))
+        }
+        Kind::Number => {
+            let text = scalar(written)?;
+            let number = text.replace('_', "").parse::<i64>().ok().filter(|number| *number >= 1);
+            number.map(Integer).ok_or_else(|| format!("`{text}` is no whole number from 1 on"))
+        }
+        Kind::Percent => {
+            let text = scalar(written)?;
+            let number = text.trim().strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+            let fits = number.is_some_and(|number| number > 0.0 && number <= 100_000.0);
+            if fits { Ok(String(text)) } else { Err(format!("`{text}` is no part of a core's time: write `25%`")) }
         }
         Kind::Boolean => match scalar(written)?.as_str() {
             "true" => Ok(Boolean(true)),

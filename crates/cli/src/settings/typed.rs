@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
+use watchfire_engine::Caps;
 use watchfire_engine::detect::Table;
 use watchfire_engine::finding::SinkSettings;
 use watchfire_engine::finding::sinks::RejectSettings;
@@ -44,7 +45,7 @@ pub struct Settings {
 }
 
 /// Threads and memory of the engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EngineSettings {
     /// Threads that decode and match.
     pub workers: usize,
@@ -52,6 +53,8 @@ pub struct EngineSettings {
     pub shards: usize,
     /// Bytes between intake and delivery.
     pub in_flight: usize,
+    /// What one detector may take.
+    pub caps: Caps,
 }
 
 impl Settings {
@@ -83,6 +86,7 @@ impl Settings {
                 workers: number("engine.workers", cores),
                 shards: number("engine.shards", cores),
                 in_flight: number("engine.in_flight", 64 << 20),
+                caps: caps(&merged),
             },
             merged,
         })
@@ -108,6 +112,21 @@ impl Settings {
                 names.join(", ")
             ))
         })
+    }
+}
+
+/// What one detector may take.
+fn caps(merged: &Merged) -> Caps {
+    let number = |path: &str| {
+        let value = merged.get(path).and_then(toml::Value::as_integer);
+        value.and_then(|number| u64::try_from(number).ok())
+    };
+    let percent = |text: &str| text.trim().trim_end_matches('%').trim().parse::<f64>().ok();
+    let cpu = merged.get("limits.detector.cpu").and_then(toml::Value::as_str).and_then(percent);
+    Caps {
+        keys: number("limits.detector.keys"),
+        bytes: number("limits.detector.bytes"),
+        cpu: cpu.map(|percent| percent / 100.0),
     }
 }
 

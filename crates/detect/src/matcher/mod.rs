@@ -25,6 +25,8 @@ pub use columns::{BatchColumns, is_system};
 pub use watch::Presence;
 use watch::{Among, Watched};
 
+use crate::cost::Weights;
+
 /// The detectors filed under atoms of one column.
 struct File {
     /// Index of the column among the batch's.
@@ -133,10 +135,20 @@ impl Matcher {
 
     /// The rows, ascending, that pass each clause.
     pub fn select(&mut self, batch: &Batch, columns: &BatchColumns) -> Vec<Vec<u32>> {
+        self.measured(batch, columns, None)
+    }
+
+    /// The same; how long each clause takes goes to `weights`.
+    pub fn measured(
+        &mut self,
+        batch: &Batch,
+        columns: &BatchColumns,
+        mut weights: Option<&mut Weights>,
+    ) -> Vec<Vec<u32>> {
         let mut selected = vec![Vec::new(); self.clauses.len()];
         let mut views: Vec<Option<View>> = self.atoms.iter().map(|_| None).collect();
         for file in &mut self.files {
-            file.candidates(&mut self.atoms, &mut views, batch, &mut selected);
+            file.candidates(&mut self.atoms, &mut views, batch, &mut selected, weights.as_deref_mut());
         }
         let all = 0..u32::try_from(batch.rows.len()).expect("a batch has fewer than 2^32 rows");
         for clause in &self.unfiled {
@@ -144,8 +156,10 @@ impl Matcher {
         }
         self.presence.resize(self.watched.len(), Presence::default());
         self.look(batch, &selected, false);
-        for (clause, rows) in self.clauses.iter().zip(&mut selected) {
+        weights.iter_mut().for_each(|weights| weights.begin());
+        for (index, (clause, rows)) in self.clauses.iter().zip(&mut selected).enumerate() {
             clause.narrow(&mut self.atoms, &mut views, batch, columns, rows);
+            weights.iter_mut().for_each(|weights| weights.was(index));
         }
         self.look(batch, &selected, true);
         selected
@@ -154,17 +168,26 @@ impl Matcher {
 
 impl File {
     /// Adds to each clause the rows for which the atom that it is filed under holds.
-    fn candidates(&mut self, atoms: &mut [Atom], views: &mut [Option<View>], batch: &Batch, selected: &mut [Vec<u32>]) {
+    fn candidates(
+        &mut self,
+        atoms: &mut [Atom],
+        views: &mut [Option<View>],
+        batch: &Batch,
+        selected: &mut [Vec<u32>],
+        mut weights: Option<&mut Weights>,
+    ) {
+        weights.iter_mut().for_each(|weights| weights.begin());
         let watchfire_record::Column::Interned { ids, values } = &batch.columns[self.column] else {
             for (clause, atom) in &self.entries {
                 let view = views[*atom].get_or_insert_with(|| atoms[*atom].view(batch));
                 let rows = 0u32..u32::try_from(batch.rows.len()).expect("a batch has fewer than 2^32 rows");
                 selected[*clause as usize]
                     .extend(rows.filter(|row| view.truth(&atoms[*atom], batch, *row) == Truth::True));
+                weights.iter_mut().for_each(|weights| weights.was(*clause as usize));
             }
             return;
         };
-        self.extend(atoms, values);
+        self.extend(atoms, values, weights);
         for (row, id) in (0u32..).zip(ids) {
             for clause in &self.by_value[value_index(*id)] {
                 selected[*clause as usize].push(row);
@@ -173,7 +196,7 @@ impl File {
     }
 
     /// Looks at values that came since the last batch. Index 0 stands for NULL.
-    fn extend(&mut self, atoms: &mut [Atom], values: &watchfire_record::Interner) {
+    fn extend(&mut self, atoms: &mut [Atom], values: &watchfire_record::Interner, mut weights: Option<&mut Weights>) {
         let known = self.by_value.len();
         if known == values.len() + 1 {
             return;
@@ -190,6 +213,7 @@ impl File {
                     self.by_value[index].push(*clause);
                 }
             }
+            weights.iter_mut().for_each(|weights| weights.was(*clause as usize));
         }
     }
 }

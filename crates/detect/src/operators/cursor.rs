@@ -52,6 +52,18 @@ impl Cursor {
         Self { low: base, high: base, time: i64::MIN, count: 0, values: Counted::new(&aggregate.kind) }
     }
 
+    /// Bytes that it takes, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + match &self.values {
+                Counted::Rows => 0,
+                Counted::Different(values) => values.capacity() * (size_of::<(u128, u32)>() + 1),
+                Counted::Tally(_) => size_of::<Tally>(),
+                Counted::Extremes(numbers) => numbers.capacity() * size_of::<u64>(),
+            }
+    }
+
     /// The first record of the range.
     #[must_use]
     pub fn low(&self) -> u64 {

@@ -46,6 +46,15 @@ impl DistinctValues {
         self.len() == 0
     }
 
+    /// Bytes that they take, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Few(values) => values.capacity() * size_of::<Hash>(),
+            Self::Many(values) => size_of::<HashTable<Hash>>() + values.capacity() * (size_of::<Hash>() + 1),
+        }
+    }
+
     /// Adds the value of this hash, if it is new and there is room.
     pub fn insert(&mut self, value: u128) {
         let value = halves(value);

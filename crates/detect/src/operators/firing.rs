@@ -52,6 +52,16 @@ impl Firing {
         found.push(finding);
     }
 
+    /// All that has fired ends as it stands: nobody looks any more whether it changes.
+    pub fn end(&mut self, found: &mut Vec<Finding>) {
+        found.extend(self.0.drain().map(|(_, Fired { finding, .. })| Finding {
+            state: State::Final,
+            revision: finding.revision + 1,
+            complete: false,
+            ..finding
+        }));
+    }
+
     /// Takes back those that have fired, whose time `concerned` says is in question, and that `still` does not name.
     pub fn withdraw(
         &mut self,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arrow::array::UInt32Array;
 use datafusion_common::Result;
-use watchfire_record::limits::{BUFFERED_ROWS, KEYS};
+use watchfire_record::limits::BUFFERED_ROWS;
 use watchfire_record::{DetectorInfo, Finding, FindingId, State, Stream, Value};
 
 use super::feed::{Fed, FedRow};
@@ -22,7 +22,7 @@ use super::keys::Keys;
 use super::post::{Early, NamedValues};
 use super::records::{Partitions, Record};
 use super::versions::{RangeVersion, place_of};
-use super::{Common, Newcomer, OperatorStatistics, StatefulOperator};
+use super::{Common, Manner, Newcomer, OperatorStatistics, StatefulOperator};
 use crate::detector::Detector;
 use crate::lifetime::{Lifetime, live_parts};
 use crate::plan::{Aggregate, Operator};
@@ -42,6 +42,7 @@ pub struct FirstSeen {
     /// Records before it are final.
     watermark: i64,
     fires_early: bool,
+    most_keys: usize,
     statistics: OperatorStatistics,
 }
 
@@ -82,7 +83,7 @@ impl FirstSeen {
     ///
     /// # Errors
     /// If an expression does not fit, which planning rules out.
-    pub fn new(slot: u32, detector: &Detector, stream: &Stream, fires_early: bool) -> Result<Self> {
+    pub fn new(slot: u32, detector: &Detector, stream: &Stream, manner: Manner) -> Result<Self> {
         let Operator::OverRange { aggregates } = &detector.plan.operator else {
             unreachable!("the caller looks at the operator");
         };
@@ -94,7 +95,8 @@ impl FirstSeen {
             due: BinaryHeap::new(),
             touched: HashSet::default(),
             watermark: i64::MIN,
-            fires_early,
+            fires_early: manner.fires_early,
+            most_keys: manner.keys,
             statistics: OperatorStatistics::default(),
         })
     }
@@ -219,11 +221,11 @@ impl FirstSeen {
         woken.into_iter().collect()
     }
 
-    /// Throws out a tenth of the keys, those of least count that never fired first.
-    fn evict(&mut self) {
+    /// Throws out keys until so many are left, those of least count that never fired first.
+    fn evict(&mut self, keep: usize) {
         let rank = |(key, state): (u32, &KeyState)| (!state.firing.is_empty(), state.rows, key);
         let mut keys: Vec<(bool, u64, u32)> = self.keys.iter().map(rank).collect();
-        let out = (KEYS / 10).max(1).min(keys.len());
+        let out = keys.len().saturating_sub(keep);
         if out < keys.len() {
             keys.select_nth_unstable(out);
         }
@@ -236,6 +238,15 @@ impl FirstSeen {
 }
 
 impl KeyState {
+    /// Bytes that it takes besides itself, about.
+    fn bytes(&self) -> usize {
+        let of = |span: &Span| {
+            let payloads = span.earliest.iter().map(|earliest| earliest.payload.len() + size_of::<Earliest>());
+            size_of::<Span>() + payloads.sum::<usize>()
+        };
+        self.spans.iter().map(of).sum()
+    }
+
     /// Puts a record's time into its span. Gives the span's place, and whether it has become one with the next.
     fn place(&mut self, time: i64, reach: i64) -> (usize, bool) {
         let after = self.spans.partition_point(|span| span.first <= time);
@@ -270,8 +281,8 @@ impl StatefulOperator for FirstSeen {
                 self.statistics.too_late += 1;
             }
         }
-        if self.keys.count() > KEYS {
-            self.evict();
+        if self.keys.count() > self.most_keys {
+            self.evict(self.most_keys - self.most_keys.div_ceil(10));
         }
     }
 
@@ -331,13 +342,20 @@ impl StatefulOperator for FirstSeen {
         }
     }
 
-    fn live(&mut self, live: &[(u32, Lifetime)]) {
+    fn live(&mut self, live: &[(u32, Lifetime)], _: &mut Vec<Finding>) {
         live_parts(&mut self.versions, live);
     }
 
-    fn leave(&mut self, _: &mut KeyTable) {}
+    fn shed(&mut self, keep: usize, _: &mut KeyTable) {
+        self.evict(keep);
+    }
+
+    fn leave(&mut self, _: &mut KeyTable, found: &mut Vec<Finding>) {
+        self.keys.iter_mut().for_each(|state| state.firing.end(found));
+    }
 
     fn statistics(&self) -> OperatorStatistics {
-        OperatorStatistics { keys: self.keys.count() as u64, ..self.statistics }
+        let bytes = self.keys.bytes(KeyState::bytes);
+        OperatorStatistics { keys: self.keys.count() as u64, bytes: bytes as u64, ..self.statistics }
     }
 }

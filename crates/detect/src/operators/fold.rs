@@ -123,6 +123,17 @@ impl Fold {
         }
     }
 
+    /// Bytes that it takes besides itself, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Count(_) | Self::Extreme(None) => 0,
+            Self::Distinct(values) => values.bytes(),
+            Self::Tally(_) => size_of::<Tally>(),
+            Self::Extreme(Some(value)) => value.len(),
+        }
+    }
+
     /// Whether values may be missing, as there were too many.
     #[must_use]
     pub fn saturated(&self) -> bool {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::feed::Fed;
 use super::input::AggregateInput;
 use super::kept::KeptRows;
+use super::manner::{extrapolated, sum_of};
 use super::records::{Record, Records};
 use super::shared::Shared;
 
@@ -23,6 +24,12 @@ pub struct HeldFeed {
 }
 
 impl HeldFeed {
+    fn bytes(&self) -> usize {
+        let kept = self.kept.as_ref().map_or(0, |kept| kept.values.size() / Arc::strong_count(&kept.values));
+        let rows = self.rows.len() * size_of::<u32>() / Arc::strong_count(&self.rows);
+        size_of::<Self>() + kept + rows + self.records.bytes() / Arc::strong_count(&self.records)
+    }
+
     fn row(&self, index: u32) -> u32 {
         self.rows[(self.first + index) as usize]
     }
@@ -112,6 +119,14 @@ impl HeldFeeds {
             *held = None;
             self.forget();
         }
+    }
+
+    /// Bytes that the batches take, about: of what others hold too, a part.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let size = |(held, _): &(Option<HeldFeed>, u32)| held.as_ref().map_or(0, HeldFeed::bytes);
+        let sizes = |step: usize, _| sum_of(self.feeds.iter().step_by(step).map(size));
+        extrapolated(self.feeds.len(), sizes)
     }
 
     /// Lets go of batches at the front of which nothing is held.

@@ -49,6 +49,16 @@ impl KeptRows {
         Self { layout: Arc::clone(kept), columns: kept.iter().map(column).collect() }
     }
 
+    /// Bytes that they take, about.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let size = |column: &KeptColumn| match column {
+            KeptColumn::Texts { of_row, texts } => size_of_val(of_row.as_slice()) + texts.get_array_memory_size(),
+            KeptColumn::Plain(array) => array.get_array_memory_size(),
+        };
+        self.columns.iter().map(size).sum()
+    }
+
     /// The wanted columns of one row as comparable bytes. `converter` has their types.
     #[must_use]
     pub fn bytes(&self, row: u32, wanted: &[ColumnRequest], converter: &RowConverter) -> Box<[u8]> {

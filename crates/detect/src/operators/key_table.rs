@@ -10,6 +10,7 @@ use hashbrown::HashTable;
 
 use super::at_hand::AtHand;
 use super::groups::Groups;
+use super::manner::{extrapolated, sum_of};
 use crate::identities::short;
 
 /// Keys by number.
@@ -82,6 +83,14 @@ impl KeyTable {
         self.table.insert_unique(short(hash), (hash, number), |(hash, _)| short(*hash));
         self.idle.push(number);
         number
+    }
+
+    /// Bytes that one key takes, about.
+    #[must_use]
+    pub fn bytes_a_key(&self) -> usize {
+        let sizes = |step: usize, _| sum_of(self.keys.iter().step_by(step).map(|key| key.bytes.len()));
+        let count = self.keys.len().max(1);
+        size_of::<Key>() + size_of::<(u128, u32)>() + 1 + extrapolated(self.keys.len(), sizes) / count
     }
 
     /// A key's comparable bytes.

@@ -5,6 +5,7 @@
 
 use hashbrown::HashTable;
 
+use super::manner::{extrapolated, sum_of};
 use crate::identities::short;
 
 /// The keys of one operator.
@@ -57,6 +58,16 @@ impl<S> Keys<S> {
         self.table.len()
     }
 
+    /// Bytes that all take, about; `of_state` gives those of a state besides itself.
+    #[must_use]
+    pub fn bytes(&self, of_state: impl Fn(&S) -> usize) -> usize {
+        let size = |slot: &Option<Slot<S>>| slot.as_ref().map_or(0, |slot| slot.key.len() + of_state(&slot.state));
+        let sizes = |step: usize, _| sum_of(self.slots.iter().step_by(step).map(size));
+        self.slots.len() * size_of::<Option<Slot<S>>>()
+            + self.table.capacity() * (size_of::<(u128, u32)>() + 1)
+            + extrapolated(self.slots.len(), sizes)
+    }
+
     /// A key's bytes and state; `None` if it is gone.
     #[must_use]
     pub fn get(&self, number: u32) -> Option<(&[u8], &S)> {
@@ -75,6 +86,11 @@ impl<S> Keys<S> {
             entry.remove();
         }
         self.free.push(number);
+    }
+
+    /// All states.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut S> {
+        self.slots.iter_mut().flatten().map(|slot| &mut slot.state)
     }
 
     /// All keys' numbers and states.

@@ -15,6 +15,7 @@ pub mod input;
 pub mod kept;
 pub mod key_table;
 pub mod keys;
+pub mod manner;
 pub mod over_range;
 pub mod pairs;
 pub mod panes;
@@ -32,6 +33,7 @@ pub mod windows;
 
 pub use feed::StreamBatch;
 pub use first_seen::FirstSeen;
+pub use manner::Manner;
 pub use over_range::OverRange;
 pub use sequence::Sequences;
 pub use windows::Windows;
@@ -53,6 +55,8 @@ pub struct OperatorStatistics {
     pub rows: u64,
     /// Keys (for windows: keys and windows) that are kept.
     pub keys: u64,
+    /// Bytes that are kept, about; what several operators have in common is counted in part.
+    pub bytes: u64,
     /// Keys thrown out at the limit.
     pub evicted: u64,
     /// Rows and pairs of a sequence that were left out at a limit.
@@ -65,6 +69,7 @@ impl std::ops::AddAssign for OperatorStatistics {
     fn add_assign(&mut self, other: Self) {
         self.rows += other.rows;
         self.keys += other.keys;
+        self.bytes += other.bytes;
         self.evicted += other.evicted;
         self.dropped += other.dropped;
         self.too_late += other.too_late;
@@ -104,10 +109,13 @@ pub trait StatefulOperator: Send {
     fn mark(&self, _: &mut Marks) {}
     /// One more goes on with its state.
     fn join(&mut self, newcomer: Newcomer);
-    /// When the versions of its detectors are live, by their slots; it has no others any more.
-    fn live(&mut self, live: &[(u32, Lifetime)]);
-    /// It goes, and holds no keys any more.
-    fn leave(&mut self, keys: &mut KeyTable);
+    /// When the versions of its detectors are live, by their slots; it has no others any more, and what those had fired
+    /// ends as it stands.
+    fn live(&mut self, live: &[(u32, Lifetime)], found: &mut Vec<Finding>);
+    /// Throws keys out until it keeps about so many: those of least count that never fired go first.
+    fn shed(&mut self, keep: usize, keys: &mut KeyTable);
+    /// It goes, and holds no keys any more; what has fired ends as it stands.
+    fn leave(&mut self, keys: &mut KeyTable, found: &mut Vec<Finding>);
     /// What it counts of itself.
     fn statistics(&self) -> OperatorStatistics;
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use datafusion_common::Result;
-use watchfire_record::limits::{BUFFERED_ROWS, DISTINCT_VALUES, EVIDENCE_RECORDS, KEYS};
+use watchfire_record::limits::{BUFFERED_ROWS, DISTINCT_VALUES, EVIDENCE_RECORDS};
 use watchfire_record::{DetectorInfo, Evidence, Finding, State, Stream, Value};
 
 use super::cursor::Cursor;
@@ -19,12 +19,13 @@ use super::fold::{Total, Totals};
 use super::held::HeldFeeds;
 use super::kept;
 use super::key_table::KeyTable;
+use super::manner::{extrapolated, sum_of};
 use super::post::{Early, NamedValues};
 use super::records::{Partitions, Record};
 use super::states::States;
 use super::timeline::{KNOWN_AGGREGATES, MOST_ROWS, Pending, Timeline};
 use super::versions::RangeVersion;
-use super::{Common, Newcomer, OperatorStatistics, StatefulOperator};
+use super::{Common, Manner, Newcomer, OperatorStatistics, StatefulOperator};
 use crate::detector::Detector;
 use crate::lifetime::{Lifetime, live_parts};
 use crate::plan::{Aggregate, AggregateKind, Operator};
@@ -72,6 +73,7 @@ pub struct OverRange {
     /// Rows before it are final.
     watermark: i64,
     fires_early: bool,
+    most_keys: usize,
     statistics: OperatorStatistics,
 }
 
@@ -86,7 +88,7 @@ impl OverRange {
     ///
     /// # Errors
     /// If an expression does not fit, which planning rules out.
-    pub fn new(slot: u32, detector: &Detector, stream: &Stream, fires_early: bool) -> Result<Self> {
+    pub fn new(slot: u32, detector: &Detector, stream: &Stream, manner: Manner) -> Result<Self> {
         let Operator::OverRange { aggregates } = &detector.plan.operator else {
             unreachable!("the caller looks at the operator");
         };
@@ -97,7 +99,8 @@ impl OverRange {
             reach: aggregates.iter().map(|a| a.frame.0).max().unwrap_or(0),
             nearest: aggregates.iter().map(|a| a.frame.1).min().unwrap_or(0),
             aggregates: aggregates.clone(),
-            fires_early: fires_early && early != Early::No,
+            fires_early: manner.fires_early && early != Early::No,
+            most_keys: manner.keys,
             early,
             keys: States::default(),
             held: HeldFeeds::default(),
@@ -173,11 +176,11 @@ impl OverRange {
         }
     }
 
-    /// Throws out a tenth of the keys, those of least count that never fired first.
-    fn evict(&mut self, keys: &mut KeyTable) {
+    /// Throws out keys until so many are left, those of least count that never fired first.
+    fn evict(&mut self, keep: usize, keys: &mut KeyTable) {
         let rank = |state: &KeyState| (!state.firing.is_empty(), state.timeline.len());
         let mut idle: Vec<(Rank, u32)> = self.keys.iter().map(|(key, state)| (rank(state), key)).collect();
-        let out = (KEYS / 10).max(1).min(idle.len());
+        let out = idle.len().saturating_sub(keep);
         if out < idle.len() {
             idle.select_nth_unstable(out);
         }
@@ -380,8 +383,8 @@ impl StatefulOperator for OverRange {
             self.statistics.rows += 1;
         }
         self.held.forget();
-        if self.keys.len() > KEYS {
-            self.evict(keys);
+        if self.keys.len() > self.most_keys {
+            self.evict(self.most_keys - self.most_keys.div_ceil(10), keys);
         }
     }
 
@@ -437,20 +440,33 @@ impl StatefulOperator for OverRange {
         }
     }
 
-    fn live(&mut self, live: &[(u32, Lifetime)]) {
+    fn live(&mut self, live: &[(u32, Lifetime)], _: &mut Vec<Finding>) {
         live_parts(&mut self.versions, live);
     }
 
-    fn leave(&mut self, keys: &mut KeyTable) {
+    fn shed(&mut self, keep: usize, keys: &mut KeyTable) {
+        self.evict(keep, keys);
+    }
+
+    fn leave(&mut self, keys: &mut KeyTable, found: &mut Vec<Finding>) {
+        self.keys.iter_mut().for_each(|state| state.firing.end(found));
         self.keys.iter().for_each(|(key, _)| keys.release(key));
     }
 
     fn statistics(&self) -> OperatorStatistics {
-        OperatorStatistics { keys: self.keys.len() as u64, ..self.statistics }
+        let sizes = |_, most| sum_of(self.keys.iter().take(most).map(|(_, state)| state.bytes()));
+        let bytes = extrapolated(self.keys.len(), sizes) + self.held.bytes();
+        OperatorStatistics { keys: self.keys.len() as u64, bytes: bytes as u64, ..self.statistics }
     }
 }
 
 impl KeyState {
+    /// Bytes that it takes, about.
+    fn bytes(&self) -> usize {
+        let cursors = self.cursors.iter().chain(&self.previews).map(Cursor::bytes).sum::<usize>();
+        size_of::<Self>() + self.timeline.bytes() + cursors
+    }
+
     /// Settles the first `count` pending records, and lets go what no later row can reach: rows that may come lie so
     /// late that their ranges begin at `before` or later.
     fn settle(&mut self, count: usize, before: i64, aggregates: &[Aggregate], held: &mut HeldFeeds) {

@@ -4,6 +4,7 @@ use hashbrown::HashTable;
 
 use super::ends::Ends;
 use super::fold::Fold;
+use super::manner::{extrapolated, sum_of};
 use crate::plan::Aggregate;
 
 /// All panes of one operator, by number.
@@ -77,6 +78,21 @@ impl Panes {
     #[must_use]
     pub fn count(&self) -> usize {
         self.table.len()
+    }
+
+    /// About how many bytes they take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let width = self.aggregates.len() * size_of::<Fold>();
+        let heap = |number: usize| {
+            let folds = &self.folds[number * self.aggregates.len()..][..self.aggregates.len()];
+            folds.iter().map(Fold::bytes).sum::<usize>()
+        };
+        let heaps = |step: usize, _| sum_of((0..self.panes.len()).step_by(step).map(heap));
+        self.panes.len() * (size_of::<Pane>() + width)
+            + self.table.capacity() * (size_of::<Place>() + 1)
+            + self.latest.capacity() * size_of::<(i64, u32)>()
+            + extrapolated(self.panes.len(), heaps)
     }
 
     /// The aggregates that are kept.

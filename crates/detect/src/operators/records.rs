@@ -132,6 +132,15 @@ impl Partitions {
 }
 
 impl Records {
+    /// Bytes that they take, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.times)
+            + size_of_val(&*self.caused)
+            + size_of_val(&*self.event_ids)
+            + size_of_val(&*self.places)
+    }
+
     /// The record of a row of the batch; `partitions` are the operator's numbers of the batch's partitions.
     #[must_use]
     pub fn get(&self, row: u32, partitions: &[u32]) -> Record {

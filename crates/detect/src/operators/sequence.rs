@@ -12,11 +12,11 @@ use datafusion_common::Result;
 use watchfire_record::limits::{JOIN_BYTES, JOIN_FOUND_BYTES, JOIN_MATCHES, JOIN_ROWS, KEYS};
 use watchfire_record::{Finding, Stream};
 
-use super::OperatorStatistics;
 use super::feed::Fed;
 use super::keys::Keys;
 use super::pairs::{Kept, Met, Pairs};
 use super::records::Partitions;
+use super::{Manner, OperatorStatistics};
 use crate::detector::Detector;
 use crate::lifetime::{Lifetime, live_parts};
 use crate::plan::{Operator, Sequence, SequenceKind};
@@ -106,12 +106,12 @@ impl Sequences {
     ///
     /// # Panics
     /// If the detector is no sequence.
-    pub fn new(slot: u32, detector: &Detector, streams: [&Stream; 2]) -> Result<Self> {
+    pub fn new(slot: u32, detector: &Detector, streams: [&Stream; 2], manner: Manner) -> Result<Self> {
         let Operator::Sequence(sequence) = &detector.plan.operator else {
             unreachable!("the caller looks at the operator");
         };
         Ok(Self {
-            limits: LIMITS,
+            limits: Limits { keys: manner.keys, bytes: manner.bytes.min(LIMITS.bytes), ..LIMITS },
             sequence: sequence.clone(),
             versions: vec![Pairs::new(slot, detector, sequence, streams)?],
             keys: Keys::default(),
@@ -175,7 +175,8 @@ impl Sequences {
     /// What it counts of itself.
     #[must_use]
     pub fn statistics(&self) -> OperatorStatistics {
-        OperatorStatistics { keys: self.keys.count() as u64, ..self.statistics }
+        let (keys, bytes) = (self.keys.count() as u64, self.bytes as u64);
+        OperatorStatistics { keys, bytes, ..self.statistics }
     }
 
     /// Lists what rows of the other side a new one lies within the bound of, the latest first.

@@ -102,6 +102,11 @@ impl<S> States<S> {
         self.states[place as usize].take()
     }
 
+    /// All states.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut S> {
+        self.states.iter_mut().flatten()
+    }
+
     /// All keys and states.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &S)> {
         self.places.iter().filter_map(|(key, place)| Some((*key, self.states[*place as usize].as_ref()?)))

@@ -86,6 +86,15 @@ impl Timeline {
         self.settled.len() + self.pending.len()
     }
 
+    /// Bytes that they take, about: settled ones have as many values each as the first.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let values = self.settled.front().map_or(0, |settled| size_of_val(&*settled.values));
+        self.settled.capacity() * size_of::<Settled>()
+            + self.settled.len() * values
+            + self.pending.capacity() * size_of::<Pending>()
+    }
+
     /// Whether none is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -11,7 +11,6 @@ use arrow::array::{ArrayRef, TimestampMicrosecondArray, UInt32Array};
 use arrow::row::RowConverter;
 use datafusion_common::Result;
 use watchfire_record::Finding;
-use watchfire_record::limits::KEYS;
 
 use super::feed::{Fed, FedRow};
 use super::fold::{Fold, Total};
@@ -20,9 +19,9 @@ use super::panes::{Pane, Panes};
 use super::post::{Early, NamedValues};
 use super::record_table::{Marks, RecordTable};
 use super::window_members::{Member, key_types};
-use super::{Common, Newcomer, OperatorStatistics, StatefulOperator, input::row_converter};
+use super::{Common, Manner, Newcomer, OperatorStatistics, StatefulOperator, input::row_converter};
 use crate::detector::StreamDetectors;
-use crate::lifetime::{Lifetime, live_parts};
+use crate::lifetime::{Lifetime, OfVersion, live_parts};
 use crate::plan::functions::{window_start, window_starts};
 use crate::plan::{AggregateKind, Operator};
 
@@ -46,6 +45,7 @@ pub struct Windows {
     /// Windows that end before it are final.
     watermark: i64,
     fires_early: bool,
+    most_keys: usize,
     statistics: OperatorStatistics,
 }
 
@@ -101,14 +101,14 @@ impl Windows {
     ///
     /// # Errors
     /// If an expression does not fit, which planning rules out.
-    pub fn new(members: &[usize], stream: &StreamDetectors, fires_early: bool) -> Result<Self> {
+    pub fn new(members: &[usize], stream: &StreamDetectors, manner: Manner) -> Result<Self> {
         let first = &stream.detectors[members[0]];
         let Operator::Window { size, slide, aggregates } = &first.plan.operator else {
             unreachable!("the caller looks at the operator");
         };
         let types = key_types(first)?;
         let member = |place: &usize| {
-            Member::new(stream.slots[*place], &stream.detectors[*place], &types, aggregates, fires_early)
+            Member::new(stream.slots[*place], &stream.detectors[*place], &types, aggregates, manner.fires_early)
         };
         let members = members.iter().map(member).collect::<Result<Vec<_>>>()?;
         Ok(Self {
@@ -124,6 +124,7 @@ impl Windows {
             open: BTreeSet::new(),
             touched: Vec::new(),
             watermark: i64::MIN,
+            most_keys: manner.keys,
             statistics: OperatorStatistics::default(),
         })
     }
@@ -325,8 +326,8 @@ impl Windows {
         }
     }
 
-    /// Throws out keys until a tenth of the panes is free: those of least count that never fired first.
-    fn evict(&mut self, keys: &mut KeyTable) {
+    /// Throws out keys until so many panes are left: those of least count that never fired first.
+    fn evict(&mut self, keep: usize, keys: &mut KeyTable) {
         let mut of_key: HashMap<u32, (bool, u64, usize)> = HashMap::new();
         for (_, pane) in self.panes.iter() {
             let (fired, rows, panes) = of_key.entry(pane.key).or_default();
@@ -335,7 +336,7 @@ impl Windows {
         let mut order: Vec<_> =
             of_key.into_iter().map(|(key, (fired, rows, panes))| (fired, rows, key, panes)).collect();
         order.sort_unstable();
-        let mut surplus = self.panes.count().saturating_sub(KEYS - KEYS / 10);
+        let mut surplus = self.panes.count().saturating_sub(keep);
         let mut gone = HashSet::new();
         for (_, _, key, panes) in order {
             if surplus == 0 {
@@ -359,8 +360,8 @@ impl StatefulOperator for Windows {
         self.fold(fed, &placed);
         self.note(fed, &placed, common.records);
         self.statistics.rows += fed.count() as u64;
-        if self.panes.count() > KEYS {
-            self.evict(common.keys);
+        if self.panes.count() > self.most_keys {
+            self.evict(self.most_keys - self.most_keys.div_ceil(10), common.keys);
         }
     }
 
@@ -419,16 +420,23 @@ impl StatefulOperator for Windows {
         }
     }
 
-    fn live(&mut self, live: &[(u32, Lifetime)]) {
+    fn live(&mut self, live: &[(u32, Lifetime)], found: &mut Vec<Finding>) {
+        let gone = self.members.iter_mut().filter(|member| live.iter().all(|(slot, _)| *slot != member.slot()));
+        gone.for_each(|member| member.firing.end(found));
         live_parts(&mut self.members, live);
     }
 
-    fn leave(&mut self, keys: &mut KeyTable) {
+    fn shed(&mut self, keep: usize, keys: &mut KeyTable) {
+        self.evict(keep, keys);
+    }
+
+    fn leave(&mut self, keys: &mut KeyTable, found: &mut Vec<Finding>) {
+        self.members.iter_mut().for_each(|member| member.firing.end(found));
         self.panes.iter().for_each(|(_, pane)| keys.release(pane.key));
     }
 
     fn statistics(&self) -> OperatorStatistics {
-        OperatorStatistics { keys: self.panes.count() as u64, ..self.statistics }
+        OperatorStatistics { keys: self.panes.count() as u64, bytes: self.panes.bytes() as u64, ..self.statistics }
     }
 }
 

@@ -1,9 +1,10 @@
 //! What is counted of each detector.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use watchfire_detect::Cost;
 use watchfire_detect::operators::OperatorStatistics;
 
 use super::Metrics;
@@ -19,6 +20,17 @@ pub struct DetectorMetrics {
     pub matched: AtomicU64,
     /// Finding lines, by state: new, updated, final, withdrawn.
     pub findings: [AtomicU64; 4],
+    /// What it cost, in parts, nanoseconds.
+    cost: [AtomicU64; 4],
+    /// From a record's broker timestamp to its finding's acknowledgement: how many, and their sum and the longest,
+    /// microseconds.
+    pub latency: [AtomicU64; 3],
+    /// The most keys and bytes of state that were told at a time.
+    pub most: [AtomicU64; 2],
+    /// How often it passed a limit: of keys, of bytes, of CPU.
+    pub capped: [AtomicU64; 3],
+    /// Whether it was stopped.
+    pub stopped: AtomicBool,
     version: Mutex<LiveVersion>,
     kept: Mutex<Kept>,
 }
@@ -49,13 +61,37 @@ impl DetectorMetrics {
     /// Takes over what its operator of a number counts in a shard.
     pub fn tell(&self, shard: usize, operator: u32, statistics: OperatorStatistics) {
         self.kept().operators.insert((shard, operator), statistics);
+        let now = self.operator();
+        for (most, now) in self.most.iter().zip([now.keys, now.bytes]) {
+            most.fetch_max(now, Relaxed);
+        }
+    }
+
+    /// It cost this too.
+    pub fn add_cost(&self, cost: Cost) {
+        let parts = [cost.matching, cost.finding, cost.feeding, cost.keeping];
+        self.cost.iter().zip(parts).for_each(|(sum, part)| _ = sum.fetch_add(part, Relaxed));
+    }
+
+    /// What it cost so far.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        let [matching, finding, feeding, keeping] = [0, 1, 2, 3].map(|part| self.cost[part].load(Relaxed));
+        Cost { matching, finding, feeding, keeping }
+    }
+
+    /// A finding took so long, microseconds.
+    pub(super) fn took(&self, micros: u64) {
+        self.latency[0].fetch_add(1, Relaxed);
+        self.latency[1].fetch_add(micros, Relaxed);
+        self.latency[2].fetch_max(micros, Relaxed);
     }
 
     /// An operator is not its own any more: it keeps nothing there, and its counts stay.
     pub fn forget(&self, shard: usize, operator: u32) {
         let mut kept = self.kept();
         if let Some(last) = kept.operators.remove(&(shard, operator)) {
-            kept.gone += OperatorStatistics { keys: 0, ..last };
+            kept.gone += OperatorStatistics { keys: 0, bytes: 0, ..last };
         }
     }
 

@@ -5,7 +5,7 @@ pub(crate) mod prometheus;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hdrhistogram::Histogram;
 use watchfire_record::{Finding, State, Stream};
@@ -33,6 +33,8 @@ pub struct StreamMetrics {
     pub future: AtomicU64,
     /// Bytes of payloads.
     pub bytes: AtomicU64,
+    /// What decoding cost, nanoseconds.
+    pub decoding: AtomicU64,
     /// Microseconds since the epoch; `i64::MIN` before the first record.
     pub watermark: AtomicI64,
 }
@@ -177,8 +179,8 @@ impl Metrics {
         }
     }
 
-    /// Counts a finding's line.
-    pub fn finding(&self, finding: &Finding) {
+    /// Counts a finding's line; where its detector is counted.
+    pub fn finding(&self, finding: &Finding) -> Option<Arc<DetectorMetrics>> {
         let state = match finding.state {
             State::New => 0,
             State::Updated => 1,
@@ -186,14 +188,14 @@ impl Metrics {
             State::Withdrawn => 3,
         };
         let detectors = self.detectors.read().unwrap_or_else(PoisonError::into_inner);
-        match detectors.place(&finding.detector.stream, &finding.detector.name) {
-            Some(place) => _ = detectors.list[place].findings[state].fetch_add(1, Relaxed),
-            // Its detector went while it was on its way.
-            None => {
-                drop(detectors);
-                self.detectors.write().unwrap_or_else(PoisonError::into_inner).gone[state] += 1;
-            }
+        if let Some(place) = detectors.place(&finding.detector.stream, &finding.detector.name) {
+            detectors.list[place].findings[state].fetch_add(1, Relaxed);
+            return Some(Arc::clone(&detectors.list[place]));
         }
+        // Its detector went while it was on its way, or it is the program's own.
+        drop(detectors);
+        self.detectors.write().unwrap_or_else(PoisonError::into_inner).gone[state] += 1;
+        None
     }
 
     /// A worker or a shard stood for so long, microseconds, while it went over to other rules.
@@ -201,8 +203,9 @@ impl Metrics {
         self.rules.stood.fetch_max(u64::try_from(micros).unwrap_or(0), Relaxed);
     }
 
-    /// Records how long a finding took from its record's broker timestamp to its acknowledgement, microseconds.
-    pub fn latency(&self, micros: u64) {
+    /// Records how long a detector's finding took from its record's broker timestamp to its acknowledgement, microseconds.
+    pub fn latency(&self, detector: Option<&DetectorMetrics>, micros: u64) {
+        detector.into_iter().for_each(|detector| detector.took(micros));
         self.latency.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(micros.max(1));
     }
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use watchfire_detect::operators::OperatorStatistics;
 use watchfire_record::time;
 
 use super::{Counts, DetectorMetrics, LiveVersion, Metrics, StreamMetrics};
+use crate::caps::LIMITS;
 
 impl Metrics {
     /// All counts in Prometheus' text format, version 0.0.4.
@@ -125,11 +126,18 @@ impl Metrics {
         let all = self.detectors();
         let operators: Vec<OperatorStatistics> = all.iter().map(|detector| detector.operator()).collect();
         type Pick = fn(&DetectorMetrics, &OperatorStatistics) -> u64;
-        let each: [(&str, &str, &str, Pick); 5] = [
+        let each: [(&str, &str, &str, Pick); 8] = [
             ("watchfire_detector_matched_total", "Rows that passed the detector's WHERE.", "counter", |d, _| {
                 d.matched.load(Relaxed)
             }),
+            ("watchfire_detector_rows_total", "Rows that the detector's state took in.", "counter", |_, o| o.rows),
             ("watchfire_detector_keys", "Keys that the detector keeps.", "gauge", |_, o| o.keys),
+            ("watchfire_detector_state_bytes", "Bytes of state that the detector keeps, about.", "gauge", |_, o| {
+                o.bytes
+            }),
+            ("watchfire_detector_stopped", "Whether it was stopped at a limit.", "gauge", |d, _| {
+                u64::from(d.stopped.load(Relaxed))
+            }),
             ("watchfire_detector_evicted_total", "Keys thrown out at the limit.", "counter", |_, o| o.evicted),
             (
                 "watchfire_detector_dropped_total",
@@ -151,6 +159,7 @@ impl Metrics {
                 let _ = writeln!(out, "{name}{{{labels}}} {}", pick(d, operator));
             }
         }
+        self.write_costs(out, &all);
         let name = "watchfire_detector_version_info";
         head(out, name, "The version that came last, and from which event time on it is live.", "gauge");
         for d in &all {
@@ -172,6 +181,60 @@ impl Metrics {
                     label(&d.name),
                     count.load(Relaxed)
                 );
+            }
+        }
+    }
+
+    fn write_costs(&self, out: &mut String, all: &[Arc<DetectorMetrics>]) {
+        let seconds = |nanos: u64| nanos as f64 / 1e9;
+        let name = "watchfire_decode_cpu_seconds_total";
+        head(out, name, "What decoding a stream's records cost, for all detectors together.", "counter");
+        for stream in &self.streams {
+            let _ = writeln!(
+                out,
+                "{name}{{stream=\"{}\"}} {}",
+                label(&stream.name),
+                seconds(stream.decoding.load(Relaxed))
+            );
+        }
+        type Pick = fn(&DetectorMetrics) -> f64;
+        let each: [(&str, &str, &str, Pick); 4] = [
+            (
+                "watchfire_detector_cpu_seconds_total",
+                "What the detector cost: of work for several detectors at once, its part.",
+                "counter",
+                |d| d.cost().total() as f64 / 1e9,
+            ),
+            ("watchfire_detector_latency_seconds_count", "Findings that a record's arrival caused.", "counter", |d| {
+                d.latency[0].load(Relaxed) as f64
+            }),
+            ("watchfire_detector_latency_seconds_sum", "From their records' broker timestamps on.", "counter", |d| {
+                d.latency[1].load(Relaxed) as f64 / 1e6
+            }),
+            ("watchfire_detector_latency_seconds_most", "The longest of them.", "gauge", |d| {
+                d.latency[2].load(Relaxed) as f64 / 1e6
+            }),
+        ];
+        for (name, help, kind, pick) in each {
+            head(out, name, help, kind);
+            for d in all {
+                let _ = writeln!(
+                    out,
+                    "{name}{{detector=\"{}\",stream=\"{}\"}} {}",
+                    label(&d.name),
+                    label(&d.stream),
+                    pick(d)
+                );
+            }
+        }
+        let name = "watchfire_detector_capped_total";
+        head(out, name, "How often the detector passed a limit of its own.", "counter");
+        for d in all {
+            for (limit, count) in LIMITS.iter().zip(&d.capped).filter(|(_, count)| count.load(Relaxed) > 0) {
+                let (detector, stream) = (label(&d.name), label(&d.stream));
+                let count = count.load(Relaxed);
+                let _ =
+                    writeln!(out, "{name}{{detector=\"{detector}\",stream=\"{stream}\",limit=\"{limit}\"}} {count}");
             }
         }
     }

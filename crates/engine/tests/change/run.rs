@@ -10,7 +10,7 @@ use watchfire_engine::detect::{Detector, StreamDetectors};
 use watchfire_engine::finding::sinks::MemorySink;
 use watchfire_engine::pipeline::{self, Run};
 use watchfire_engine::source::{Assignment, Event, Source, SourceError};
-use watchfire_engine::{Change, EngineError, Metrics, Outlet, RuleControl, change};
+use watchfire_engine::{Caps, Change, EngineError, Metrics, Outlet, RuleControl, change};
 use watchfire_record::raw::PayloadKind;
 use watchfire_record::{Finding, Partition, RawBatch, SimulatedClock};
 
@@ -121,6 +121,8 @@ pub fn run(first: &[Arc<Detector>], steps: Vec<Step>, workers: usize, shards: us
         clock: Arc::new(SimulatedClock::at(NOW)),
         metrics: Arc::clone(&metrics),
         changes: Some(requests),
+        caps: Caps::default(),
+        thorough: false,
         streams,
     };
     pipeline::run(run, &AtomicBool::new(false), &mut |_| {}).unwrap();

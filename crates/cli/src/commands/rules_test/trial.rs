@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use watchfire_engine::Outlet;
 use watchfire_engine::detect::language::RuleFile;
 use watchfire_engine::detect::tables::{self, TableFormat};
 use watchfire_engine::detect::{Detector, Table};
 use watchfire_engine::finding::sinks::{MemoryRejectSink, MemorySink};
 use watchfire_engine::source::MemorySource;
+use watchfire_engine::{Caps, Outlet};
 use watchfire_record::raw::PayloadKind;
 use watchfire_record::{Finding, Partition, RawBatch, SimulatedClock, Stream, time};
 
@@ -137,7 +137,7 @@ impl Tests {
             detector.plan.inputs.iter().map(|input| input.stream).filter(|other| *other != stream).collect();
         // Received at the end of time: what a record's time is, not when the test runs, decides.
         let clock = Arc::new(SimulatedClock::at(time::LATEST));
-        let engine = EngineSettings { workers: 1, shards: 1, in_flight: 16 << 20 };
+        let engine = EngineSettings { workers: 1, shards: 1, in_flight: 16 << 20, caps: Caps::default() };
         let launch = Launch::new(by_stream(vec![detector.clone()], streams), engine, clock);
         let failed =
             |failure: crate::failure::Failure| format!("{name}: {}", failure.message().unwrap_or("it cannot be run"));

@@ -34,9 +34,9 @@ impl Scene {
         let text = format!("/*\ntitle = \"t\"\nseverity = \"low\"\nabout = \"a\"\n*/\n{sql}");
         let detector = compile_text(&Planner::new(&streams), "d", &text).unwrap();
         let detectors = StreamDetectors::by_stream(std::slice::from_ref(&detector), &streams).swap_remove(0);
-        let sequences = Sequences::new(0, &detector, [&streams[0], &streams[0]]).unwrap();
+        let sequences = Sequences::new(0, &detector, [&streams[0], &streams[0]], Manner::default()).unwrap();
         Self {
-            judge: Judge::new(Arc::clone(&detectors), SecretHasher::new([1, 2, 3, 4]), 1).unwrap(),
+            judge: Judge::new(Arc::clone(&detectors), SecretHasher::new([1, 2, 3, 4]), 1, false).unwrap(),
             sequences: Sequences { limits, ..sequences },
             detectors,
             records: 0,
