@@ -4,6 +4,7 @@
 //!
 //! - the WHEREs of a stream are judged together. Of some batches it is measured how long each one takes, and by that the
 //!   time of all batches is divided; a WHERE that several detectors have is theirs in equal parts;
+//! - what is looked up in tables is in equal parts the detectors' that look something up;
 //! - keys, filters and kept columns are worked out once a batch: all operators that get rows of it have an equal part;
 //! - an operator that several detectors share is theirs in equal parts.
 
@@ -16,7 +17,7 @@ use crate::clauses::Clauses;
 /// What a detector cost, nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// Judging its WHERE.
+    /// Judging its WHERE, looking up in tables among it.
     pub matching: u64,
     /// Making findings of rows that match.
     pub finding: u64,
@@ -114,12 +115,18 @@ impl Meter {
     /// A batch is about to be matched: how long each WHERE takes, if that is to be measured.
     pub fn weights(&mut self) -> Option<&mut Weights> {
         self.batches += 1;
-        (self.batches % self.every == 0 || self.batches == 1).then_some(&mut self.weights)
+        (self.batches.is_multiple_of(self.every) || self.batches == 1).then_some(&mut self.weights)
     }
 
     /// What was done since the work began, or since the last lap, was judging all WHEREs.
     pub fn matched(&mut self) {
         self.matching += self.watch.lap();
+    }
+
+    /// It was looking up in tables, for these detectors: a part of their WHEREs.
+    pub fn looked_up(&mut self, detectors: impl Iterator<Item = usize> + Clone) {
+        let (lap, count) = (self.watch.lap(), detectors.clone().count() as u64);
+        detectors.for_each(|detector| self.costs[detector].matching += lap / count);
     }
 
     /// It was making findings for this detector.

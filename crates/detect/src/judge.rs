@@ -108,7 +108,10 @@ impl Judge {
 
     /// Adds to a stamped batch what tables have for its rows. To be called once, before all else.
     pub fn look_up(&mut self, batch: &mut Batch) {
+        self.meter.begin();
         self.look_ups.extend(batch, &self.columns, &self.hasher);
+        let detectors = self.detectors.detectors.iter().enumerate();
+        self.meter.looked_up(detectors.filter(|(_, one)| !one.reads().look_ups.is_empty()).map(|(index, _)| index));
     }
 
     /// Which rows of a stamped batch each detector wants.

@@ -140,7 +140,7 @@ impl Analysis {
     }
 
     fn line(&self, part: &str, count: u64, nanos: u64, what: &str) -> [String; 6] {
-        let each = if count == 0 { "–".to_owned() } else { time(nanos / count) };
+        let each = nanos.checked_div(count).map_or_else(|| "–".to_owned(), time);
         [part.to_owned(), numbers::count(count), time(nanos), each, self.share(nanos), what.to_owned()]
     }
 
