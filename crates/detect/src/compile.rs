@@ -67,6 +67,10 @@ pub fn compile(planner: &Planner, name: &str, file: &str, text: &str) -> (Option
             said.push(language::from_look_up(&parsed, &message, &help, &table));
             return (None, said);
         }
+        Err(PlanProblem::Composed { message, help, at }) => {
+            said.push(language::from_composed(&parsed, &message, &help, at));
+            return (None, said);
+        }
     };
     said.extend(keys_that_are_not_found(&parsed, &plan));
     said.extend(learning_without_state(&parsed, &plan));

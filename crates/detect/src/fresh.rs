@@ -6,12 +6,15 @@ use std::sync::Arc;
 use datafusion_common::Result;
 
 use crate::detector::{Detector, StreamDetectors};
+use crate::identities::SecretHasher;
 use crate::operators::first_seen::is_alone;
+use crate::operators::over_windows::row_version;
 use crate::operators::pairs::Pairs;
-use crate::operators::post;
 use crate::operators::versions::RangeVersion;
 use crate::operators::window_members::{Member, key_types};
-use crate::operators::{FirstSeen, Manner, Newcomer, OverRange, Sequences, StatefulOperator, Windows};
+use crate::operators::{
+    FirstSeen, Manner, Newcomer, OverRange, OverWindows, Sequences, StatefulOperator, Windows,
+};
 use crate::plan::Operator;
 
 /// What comes with a change of detectors, for one shard; each by the number of its operator.
@@ -26,11 +29,16 @@ pub struct Fresh {
 }
 
 impl Fresh {
-    /// What these detectors need that `before` had not.
+    /// What these detectors need that `before` had not. `hasher` is the workers' own.
     ///
     /// # Errors
     /// If an expression does not fit its stream, which planning rules out.
-    pub fn new(streams: &[Arc<StreamDetectors>], before: &[Arc<StreamDetectors>], manner: Manner) -> Result<Self> {
+    pub fn new(
+        streams: &[Arc<StreamDetectors>],
+        before: &[Arc<StreamDetectors>],
+        manner: Manner,
+        hasher: &SecretHasher,
+    ) -> Result<Self> {
         let slots: HashSet<u32> = before.iter().flat_map(|stream| stream.slots.iter().copied()).collect();
         let mut numbers: HashSet<u32> = before.iter().flat_map(|stream| stream.numbers.iter().copied()).collect();
         let mut fresh = Self::default();
@@ -47,7 +55,7 @@ impl Fresh {
                     let alone =
                         if matches!(detector.plan.operator, Operator::Window { .. }) { None } else { added.next() };
                     let first = alone.map_or(members.as_slice(), std::slice::from_ref);
-                    fresh.operator(*number, streams, stream, first, manner)?;
+                    fresh.operator(*number, streams, (stream, first), manner, hasher)?;
                     if alone.is_none() {
                         continue;
                     }
@@ -64,9 +72,9 @@ impl Fresh {
         &mut self,
         number: u32,
         streams: &[Arc<StreamDetectors>],
-        stream: &StreamDetectors,
-        members: &[usize],
+        (stream, members): (&StreamDetectors, &[usize]),
         manner: Manner,
+        hasher: &SecretHasher,
     ) -> Result<()> {
         let (detector, slot) = (&stream.detectors[members[0]], stream.slots[members[0]]);
         let operator: Box<dyn StatefulOperator> = match &detector.plan.operator {
@@ -75,12 +83,11 @@ impl Fresh {
                 self.sequences.push((number, Sequences::new(slot, detector, of_sides(streams, detector), manner)?));
                 return Ok(());
             }
-            Operator::OverRange { aggregates }
-                if is_alone(aggregates, post::early(&detector.plan.having, aggregates)) =>
-            {
+            Operator::OverRange { aggregates } if is_alone(&detector.plan.having, aggregates) => {
                 Box::new(FirstSeen::new(slot, detector, &stream.stream, manner)?)
             }
             Operator::OverRange { .. } => Box::new(OverRange::new(slot, detector, &stream.stream, manner)?),
+            Operator::OverWindows { .. } => Box::new(OverWindows::new(slot, detector, manner, hasher)?),
             Operator::Window { .. } => Box::new(Windows::new(members, stream, manner)?),
         };
         self.operators.push((number, operator));
@@ -99,6 +106,7 @@ fn newcomer(streams: &[Arc<StreamDetectors>], stream: &StreamDetectors, place: u
         Operator::OverRange { aggregates } => {
             Newcomer::Range(Box::new(RangeVersion::new(slot, detector, aggregates, &stream.stream)?))
         }
+        Operator::OverWindows { windows, .. } => Newcomer::Range(Box::new(row_version(slot, detector, windows)?)),
         Operator::Sequence(sequence) => {
             Newcomer::Sequence(Box::new(Pairs::new(slot, detector, sequence, of_sides(streams, detector))?))
         }

@@ -50,6 +50,8 @@ fn printed(array: &dyn Array, row: usize) -> Value {
 pub enum Subject<'a> {
     /// A window, by its start.
     Window(i64),
+    /// A window of one key among those of a range over windows, by its start and key.
+    KeyedWindow(i64, &'a [Value]),
     /// A record, by its identity.
     Record(&'a [Value]),
     /// Several records, by the identity of each.
@@ -68,6 +70,10 @@ pub fn finding_id(detector: &str, operator: &str, size: i64, keys: &[Value], sub
     keys.iter().for_each(|key| value_part(&mut hasher, key));
     match subject {
         Subject::Window(start) => part(&mut hasher, b'w', &start.to_le_bytes()),
+        Subject::KeyedWindow(start, keys) => {
+            part(&mut hasher, b'w', &start.to_le_bytes());
+            record_part(&mut hasher, keys);
+        }
         Subject::FirstSeen(time) => part(&mut hasher, b'f', &time.to_le_bytes()),
         Subject::Record(identity) => record_part(&mut hasher, identity),
         Subject::Records(identities) => identities.iter().for_each(|identity| record_part(&mut hasher, identity)),

@@ -7,7 +7,7 @@ use datafusion_expr::Expr;
 use watchfire_record::DetectorInfo;
 
 use crate::detector::{Detector, StreamDetectors};
-use crate::operators::post::early;
+use crate::operators::post::{early, first_seen};
 use crate::plan::{Input, Operator};
 
 /// A version of a detector, among all that a run has had.
@@ -136,7 +136,10 @@ impl Detector {
         let (plan, other) = (&self.plan, &before.plan);
         let keys = |keys: &[(String, Expr)]| keys.iter().map(|(_, expr)| expr.clone()).collect::<Vec<_>>();
         let same = |(a, b): (&Input, &Input)| {
-            a.stream == b.stream && a.predicates == b.predicates && keys(&a.keys) == keys(&b.keys)
+            a.stream == b.stream
+                && a.predicates == b.predicates
+                && keys(&a.keys) == keys(&b.keys)
+                && a.placed_by == b.placed_by
         };
         let kept = |(a, b): (&Input, &Input)| a.kept_columns == b.kept_columns;
         let inputs = || plan.inputs.iter().zip(&other.inputs);
@@ -146,9 +149,10 @@ impl Detector {
             && match &plan.operator {
                 Operator::Match => false,
                 Operator::Window { .. } => keys(&plan.keys) == keys(&other.keys),
-                Operator::OverRange { aggregates } => {
+                Operator::OverRange { aggregates } | Operator::OverWindows { aggregates, .. } => {
                     keys(&plan.keys) == keys(&other.keys)
                         && early(&plan.having, aggregates) == early(&other.having, aggregates)
+                        && first_seen(&plan.having, aggregates) == first_seen(&other.having, aggregates)
                 }
                 Operator::Sequence(_) => inputs().all(kept),
             }
@@ -161,6 +165,7 @@ impl Detector {
         match &self.plan.operator {
             Operator::Match | Operator::OverRange { .. } => 0,
             Operator::Window { size, .. } => *size,
+            Operator::OverWindows { windows, .. } => windows.size,
             Operator::Sequence(sequence) => {
                 sequence.upper.max(sequence.lower.saturating_neg()).max(0).saturating_add(1)
             }

@@ -349,8 +349,9 @@ fn planned(before: &RuleSet, wanted: Vec<Arc<Detector>>, stopped: &BTreeMap<Stri
 /// The length of which a version's beginning is a multiple: its windows', so that none is cut; and those of the version
 /// that it replaces, where one is a multiple of the other, so that no record is in windows of both.
 fn alignment(detector: &Detector, replaced: Option<&Detector>) -> i64 {
-    let step = |detector: &Detector| match detector.plan.operator {
-        Operator::Window { slide, .. } => slide,
+    let step = |detector: &Detector| match &detector.plan.operator {
+        Operator::Window { slide, .. } => *slide,
+        Operator::OverWindows { windows, .. } => windows.slide,
         _ => 1,
     };
     let own = step(detector);

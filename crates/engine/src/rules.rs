@@ -135,7 +135,9 @@ impl RuleSet {
             said: Vec::new(),
         };
         let detectors = set.detectors();
-        let fresh = |_| Fresh::new(&detectors, before, preparation.manner).map(|fresh| Mutex::new(Some(fresh)));
+        let fresh = |_| {
+            Fresh::new(&detectors, before, preparation.manner, &preparation.hasher).map(|fresh| Mutex::new(Some(fresh)))
+        };
         let fresh = (0..preparation.shards).map(fresh).collect::<Result<_, _>>();
         set.shards = fresh.map_err(|error| EngineError::Detector(error.to_string()))?;
         Ok(set)

@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+#[path = "oracle/composed.rs"]
+mod composed;
 #[path = "oracle/joins.rs"]
 mod joins;
 #[path = "oracle/known.rs"]
@@ -269,6 +271,7 @@ fn case() -> impl Strategy<Value = Case> {
     let detector = prop_oneof![
         3 => detector().prop_map(alone),
         2 => joins::detector().prop_map(alone),
+        2 => composed::detector().prop_map(alone),
         2 => (looks::detector(), looks::lines()),
     ];
     (detector, learn, copied, cuts, lives, 1..4usize, 1..4usize).prop_map(
@@ -387,6 +390,9 @@ fn check_lives(findings: &[Finding]) -> TestCaseResult {
 
 /// What a sequence finds rests on one record of each side, or, an absence, on one.
 fn check_evidence(detector: &Detector, findings: &[Finding]) -> TestCaseResult {
+    if let Operator::OverWindows { .. } = &detector.plan.operator {
+        return findings.iter().try_for_each(composed::check_row);
+    }
     let Operator::Sequence(sequence) = &detector.plan.operator else { return Ok(()) };
     for finding in findings {
         let times: Vec<i64> = finding.evidence.iter().map(|evidence| evidence.event_time).collect();

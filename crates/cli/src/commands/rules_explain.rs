@@ -2,11 +2,12 @@
 
 mod analyze;
 mod inputs;
+mod over_windows;
 
 use std::path::{Path, PathBuf};
 
 use watchfire_engine::detect::language::nearest;
-use watchfire_engine::detect::operators::{first_seen, post};
+use watchfire_engine::detect::operators::first_seen;
 use watchfire_engine::detect::plan::{Aggregate, AggregateKind, Operator};
 use watchfire_engine::detect::{Detector, StreamDetectors};
 use watchfire_engine::finding::escape;
@@ -107,12 +108,7 @@ fn explain(detector: &Detector, streams: &[Stream], screen: &Screen) -> String {
         lines.each("where", or_none(predicates.collect(), "every record"));
     }
     lines.each("looks up", inputs::look_ups(&parts));
-    lines.each("keys", plan.keys.iter().map(|(name, expr)| named(name, &plain(&expr.to_string()))));
-    lines.each("keys", detector.key.iter().cloned());
-    lines.each("computes", plan.operator.aggregates().iter().enumerate().map(|(index, a)| aggregate(index, a)));
-    if let Operator::Window { size, slide, .. } = plan.operator {
-        lines.add("window", &window(size, slide));
-    }
+    computed(&mut lines, detector);
     lines.each("having", plan.having.iter().map(|part| plain(&part.to_string())));
     lines.add("finds", &plan.outputs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "));
     lines.each("decodes", all_decoded(&parts, streams));
@@ -136,6 +132,22 @@ fn explain(detector: &Detector, streams: &[Stream], screen: &Screen) -> String {
     lines.text
 }
 
+/// The keys, the aggregates and the window.
+fn computed(lines: &mut Lines<'_>, detector: &Detector) {
+    let plan = &detector.plan;
+    if let Operator::OverWindows { windows, .. } = &plan.operator {
+        over_windows::windows(lines, detector, windows);
+    }
+    lines.each("keys", plan.keys.iter().map(|(name, expr)| named(name, &plain(&expr.to_string()))));
+    lines.each("keys", detector.key.iter().cloned());
+    let record = if matches!(plan.operator, Operator::OverWindows { .. }) { "a window" } else { "a record" };
+    let computed = plan.operator.aggregates().iter().enumerate();
+    lines.each("computes", computed.map(|(index, a)| aggregate(&format!("#{index}"), a, record)));
+    if let Operator::Window { size, slide, .. } = plan.operator {
+        lines.add("window", &window(size, slide));
+    }
+}
+
 fn or_none(texts: Vec<String>, none: &str) -> Vec<String> {
     if texts.is_empty() { vec![none.to_owned()] } else { texts }
 }
@@ -153,7 +165,8 @@ fn window(size: i64, slide: i64) -> String {
     }
 }
 
-fn aggregate(index: usize, aggregate: &Aggregate) -> String {
+/// An aggregate by the name that it is known by; a range is that before `row`.
+fn aggregate(name: &str, aggregate: &Aggregate, row: &str) -> String {
     let argument = aggregate.argument.as_ref().map_or("*".to_owned(), |argument| plain(&argument.to_string()));
     let function = match aggregate.kind {
         AggregateKind::Count => format!("count({argument})"),
@@ -169,10 +182,10 @@ fn aggregate(index: usize, aggregate: &Aggregate) -> String {
         aggregate.filter.as_ref().map_or(String::new(), |f| format!(" of rows with {}", plain(&f.to_string())));
     let range = match aggregate.frame {
         (0, 0) => String::new(),
-        (from, 0) => format!(", from {} before a record up to it", duration::format(from)),
-        (from, to) => format!(", from {} to {} before a record", duration::format(from), duration::format(to)),
+        (from, 0) => format!(", from {} before {row} up to it", duration::format(from)),
+        (from, to) => format!(", from {} to {} before {row}", duration::format(from), duration::format(to)),
     };
-    format!("#{index}: {function}{filter}{range}")
+    format!("{name}: {function}{filter}{range}")
 }
 
 /// What is decoded of each stream.
@@ -224,13 +237,9 @@ fn state(detector: &Detector, streams: &[Stream]) -> String {
                 numbers::count(limits::BUFFERED_ROWS as u64),
             )
         }
+        Operator::OverWindows { windows, aggregates } => over_windows::state(windows, aggregates, &lateness),
         Operator::Window { size, aggregates, .. } => {
-            let distinct = aggregates.iter().any(|a| a.kind == AggregateKind::CountDistinct);
-            let values = if distinct {
-                format!(", at most {} values of each distinct count", numbers::count(limits::DISTINCT_VALUES as u64))
-            } else {
-                String::new()
-            };
+            let values = distinct_values(aggregates);
             format!(
                 "per key and pane its aggregates{values}, for {} and {lateness} more for late records; at most {} of them a shard",
                 duration::format(*size),
@@ -240,10 +249,18 @@ fn state(detector: &Detector, streams: &[Stream]) -> String {
     }
 }
 
+/// What distinct counts among these keep.
+fn distinct_values(aggregates: &[Aggregate]) -> String {
+    if aggregates.iter().any(|a| a.kind == AggregateKind::CountDistinct) {
+        format!(", at most {} values of each distinct count", numbers::count(limits::DISTINCT_VALUES as u64))
+    } else {
+        String::new()
+    }
+}
+
 /// Whether the detector is `first_seen` and nothing else.
 fn is_first_seen(detector: &Detector) -> bool {
-    let aggregates = detector.plan.operator.aggregates();
-    first_seen::is_alone(aggregates, post::early(&detector.plan.having, aggregates))
+    first_seen::is_alone(&detector.plan.having, detector.plan.operator.aggregates())
 }
 
 fn fires(detector: &Detector, streams: &[Stream]) -> String {
@@ -259,6 +276,7 @@ fn fires(detector: &Detector, streams: &[Stream]) -> String {
             "at once when a record makes it true and it can only stay true, else when the watermark passes the record; final when the watermark has passed it: {} behind the newest record",
             duration::format(stream.lateness)
         ),
+        Operator::OverWindows { .. } => over_windows::fires(&duration::format(stream.lateness)),
         Operator::Window { .. } => format!(
             "at once when a threshold is passed that can only stay passed; else at the window's end. Final when the watermark reaches that end: {} behind the newest record",
             duration::format(stream.lateness)
@@ -293,7 +311,8 @@ fn plain(text: &str) -> String {
     }
     out.push_str(rest);
     // What operators call their own columns.
-    out.replace("__aggregate_", "#").replace("__window", "window_start").replace("__key_", "key ")
+    let out = out.replace("__aggregate_", "#").replace("__total_", "window #");
+    out.replace("__window", "window_start").replace("__key_", "key ")
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ pub fn operator(detector: &Detector) -> &'static str {
         Operator::Sequence(Sequence { kind: SequenceKind::Absent, .. }) => "absence",
         Operator::Sequence(_) => "sequence",
         Operator::OverRange { .. } => "over range",
+        Operator::OverWindows { .. } => "over windows",
         Operator::Window { .. } => "window",
     }
 }

@@ -56,6 +56,7 @@ codes! {
     LOOK_UP = "W045": "a table is not looked up by its whole key, or stands where records are read";
     UNKNOWN_VALUE = "W046": "a column is compared with a value that is not known for it";
     NEVER = "W047": "a condition can never hold";
+    COMPOSED = "W048": "an operator over another one's rows is not one that is run";
     STREAM_NOT_READ = "W050": "the run that is to take the detector does not read its stream";
 }
 

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use datafusion_sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion_sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    BinaryOperator, CaseWhen, CastKind, Cte, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
     FunctionArguments, GroupByExpr, Ident, Interval, JoinConstraint, JoinOperator, NamedWindowDefinition, ObjectName,
     OrderByExpr, OrderByOptions, Query, Select, SelectItem, SetExpr, TableFactor, UnaryOperator, Value, VisitMut,
     VisitorMut, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
@@ -16,6 +16,7 @@ use super::diagnostic::Diagnostic;
 use super::functions::is_aggregate;
 use super::hop;
 use super::parse::Parsed;
+use super::windowed::{self, RowTime};
 use super::windows::{self, folded, is_call_of};
 
 /// The query as it is planned: named windows put where they are used, `first_seen` and frames written out, names of the
@@ -26,8 +27,9 @@ use super::windows::{self, folded, is_call_of};
 /// If a window is not defined, or not so that it can be put in.
 pub fn expand(parsed: &Parsed) -> Result<Query, Vec<Diagnostic>> {
     let mut query = parsed.query.as_ref().clone();
-    let mut problems = Vec::new();
-    expand_query(&mut query, &mut problems);
+    let mut expansion = Expansion { tables: windowed::common_tables(&query), problems: Vec::new() };
+    expand_query(&mut query, &mut expansion);
+    let problems = expansion.problems;
     if problems.is_empty() {
         return Ok(query);
     }
@@ -39,45 +41,58 @@ pub fn expand(parsed: &Parsed) -> Result<Query, Vec<Diagnostic>> {
     Err(problems.into_iter().map(|name: Ident| error(name.span)).collect())
 }
 
-fn expand_query(query: &mut Query, problems: &mut Vec<Ident>) {
+/// A query on its way to its expanded form.
+struct Expansion {
+    /// The common table expressions as they are written.
+    tables: Vec<Cte>,
+    /// Windows that cannot be put in.
+    problems: Vec<Ident>,
+}
+
+fn expand_query(query: &mut Query, expansion: &mut Expansion) {
     for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
-        expand_query(&mut cte.query, problems);
+        expand_query(&mut cte.query, expansion);
     }
-    expand_body(&mut query.body, problems);
+    expand_body(&mut query.body, expansion);
     hop::spread(query);
 }
 
-fn expand_body(body: &mut SetExpr, problems: &mut Vec<Ident>) {
+fn expand_body(body: &mut SetExpr, expansion: &mut Expansion) {
     match body {
-        SetExpr::Select(select) => expand_select(select, problems),
-        SetExpr::Query(inner) => expand_query(inner, problems),
+        SetExpr::Select(select) => expand_select(select, expansion),
+        SetExpr::Query(inner) => expand_query(inner, expansion),
         SetExpr::SetOperation { left, right, .. } => {
-            expand_body(left, problems);
-            expand_body(right, problems);
+            expand_body(left, expansion);
+            expand_body(right, expansion);
         }
         _ => {}
     }
 }
 
-fn expand_factor(factor: &mut TableFactor, problems: &mut Vec<Ident>) {
+fn expand_factor(factor: &mut TableFactor, expansion: &mut Expansion) {
     match factor {
-        TableFactor::Derived { subquery, .. } => expand_query(subquery, problems),
-        TableFactor::NestedJoin { table_with_joins, .. } => expand_factor(&mut table_with_joins.relation, problems),
+        TableFactor::Derived { subquery, .. } => expand_query(subquery, expansion),
+        TableFactor::NestedJoin { table_with_joins, .. } => expand_factor(&mut table_with_joins.relation, expansion),
         _ => {}
     }
 }
 
-fn expand_select(select: &mut Select, problems: &mut Vec<Ident>) {
+fn expand_select(select: &mut Select, expansion: &mut Expansion) {
+    // As it is written: what expands may not be known again.
+    let time = match windowed::row_time(select, &expansion.tables) {
+        RowTime::Window(start) => start,
+        RowTime::Record | RowTime::Unnamed => Ident::new("event_time"),
+    };
     for table in &mut select.from {
-        expand_factor(&mut table.relation, problems);
-        table.joins.iter_mut().for_each(|join| expand_factor(&mut join.relation, problems));
+        expand_factor(&mut table.relation, expansion);
+        table.joins.iter_mut().for_each(|join| expand_factor(&mut join.relation, expansion));
     }
     once_each(select);
     select.projection.iter_mut().for_each(name_item);
     let inlined = select.qualify.clone().map(|qualify| inline_names(qualify, &select.projection));
     select.qualify = inlined;
     let mut windows = std::mem::take(&mut select.named_window);
-    let mut rewrite = Rewrite { windows: Vec::new(), problems };
+    let mut rewrite = Rewrite { windows: Vec::new(), time, problems: &mut expansion.problems };
     let _ = windows.visit(&mut rewrite);
     rewrite.windows = windows;
     select.window_before_qualify = false;
@@ -122,7 +137,7 @@ fn name_item(item: &mut SelectItem) {
     if let SelectItem::UnnamedExpr(expr) = item
         && !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
     {
-        let alias = Ident::with_quote('"', expr.to_string().replace('"', "'"));
+        let alias = windowed::name_of(expr);
         *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
     }
 }
@@ -164,6 +179,8 @@ fn has_aggregate(expr: &Expr) -> bool {
 /// Rewrites expressions from the leaves up.
 struct Rewrite<'a> {
     windows: Vec<NamedWindowDefinition>,
+    /// What orders the rows.
+    time: Ident,
     problems: &'a mut Vec<Ident>,
 }
 
@@ -175,7 +192,7 @@ impl VisitorMut for Rewrite<'_> {
             Expr::Function(function) if function.over.is_some() => {
                 self.over(function);
                 if is_call_of(function, "first_seen") {
-                    *expr = first_seen(function);
+                    *expr = first_seen(function, &self.time);
                 }
             }
             Expr::Cast { kind, .. } => *kind = CastKind::TryCast,
@@ -215,7 +232,7 @@ impl Rewrite<'_> {
 }
 
 /// `count(*) OVER (PARTITION BY … ORDER BY event_time RANGE BETWEEN … PRECEDING AND INTERVAL '1 microsecond' PRECEDING) = 0`.
-fn first_seen(function: &Function) -> Expr {
+fn first_seen(function: &Function, time: &Ident) -> Expr {
     let partition_by = match &function.over {
         Some(WindowType::WindowSpec(spec)) => spec.partition_by.clone(),
         _ => Vec::new(),
@@ -225,8 +242,8 @@ fn first_seen(function: &Function) -> Expr {
         _ => None,
     };
     let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(age))) = age else { return Expr::Function(function.clone()) };
-    let event_time = OrderByExpr {
-        expr: Expr::Identifier(Ident::new("event_time")),
+    let time = OrderByExpr {
+        expr: Expr::Identifier(time.clone()),
         options: OrderByOptions { asc: None, nulls_first: None },
         with_fill: None,
     };
@@ -240,7 +257,7 @@ fn first_seen(function: &Function) -> Expr {
     count.over = Some(WindowType::WindowSpec(WindowSpec {
         window_name: None,
         partition_by,
-        order_by: vec![event_time],
+        order_by: vec![time],
         window_frame: Some(frame),
     }));
     nested(binary(Expr::Function(count), BinaryOperator::Eq, number("0")))

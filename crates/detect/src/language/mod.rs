@@ -20,6 +20,7 @@ mod render;
 mod source;
 mod syntax;
 mod unseen;
+mod windowed;
 mod windows;
 
 pub use diagnostic::{Diagnostic, Severity};
@@ -28,7 +29,9 @@ pub use file::{LoadError, RuleFile, load, missing_tests, missing_tests_warning};
 pub use header::{Header, KEYS, version};
 pub use nearest::nearest;
 pub use parse::{Parsed, parse};
-pub use planner::{from_form, from_join, from_look_up, from_planner_error, from_threshold, joins_itself};
+pub use planner::{
+    from_composed, from_form, from_join, from_look_up, from_planner_error, from_threshold, joins_itself,
+};
 pub use refuse::check;
 pub use unseen::{columns_with_known_values, field_not_seen};
 

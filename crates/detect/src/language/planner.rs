@@ -93,6 +93,33 @@ pub fn joins_itself(parsed: &Parsed) -> Diagnostic {
         .help("if that is not meant, add AND a.event_id <> b.event_id, with the sides' names")
 }
 
+/// An operator over another one's rows that is not run; the caret is at the last place of the first of these words
+/// that there is, and what belongs to it.
+#[must_use]
+pub fn from_composed(parsed: &Parsed, message: &str, help: &str, at: &[&str]) -> Diagnostic {
+    let lexemes = &parsed.source.lexemes;
+    let word = at.iter().find_map(|word| lexemes.iter().rposition(|lexeme| lexeme.is_word(word)));
+    let span = word.map_or_else(|| parsed.first_token(), |first| lexemes[first].range.start..clause_end(parsed, first));
+    parsed.error(codes::COMPOSED, span, message).help(help)
+}
+
+/// Where what starts with the token of this index ends: before the next clause, or the parenthesis around it.
+fn clause_end(parsed: &Parsed, first: usize) -> usize {
+    const NEXT: [&str; 8] = ["ORDER", "RANGE", "HAVING", "WINDOW", "QUALIFY", "WHERE", "UNION", "AS"];
+    let (mut depth, mut end) = (0_usize, parsed.source.lexemes[first].range.end);
+    for lexeme in &parsed.source.lexemes[first + 1..] {
+        match lexeme.token {
+            Token::LParen => depth += 1,
+            Token::RParen if depth == 0 => break,
+            Token::RParen => depth -= 1,
+            _ if depth == 0 && NEXT.iter().any(|word| lexeme.is_word(word)) => break,
+            _ => {}
+        }
+        end = lexeme.range.end;
+    }
+    end
+}
+
 fn join_word(parsed: &Parsed) -> Range<usize> {
     let mut lexemes = parsed.source.lexemes.iter();
     let word = lexemes.find(|lexeme| ["JOIN", "EXISTS", "UNION"].iter().any(|word| lexeme.is_word(word)));

@@ -13,6 +13,7 @@ use super::input::AggregateInput;
 use super::kept::KeptRows;
 use super::records::{Record, Records};
 use super::shared::Shared;
+use super::window_rows::FinalWindow;
 use crate::lifetime::Lifetime;
 
 /// A batch's rows on their way to operators with state.
@@ -49,6 +50,8 @@ pub struct Feed {
     pub kept: Option<Shared<KeptRows>>,
     /// For a side of a sequence: the columns that it keeps as comparable bytes, one for each row that passed the WHERE.
     pub side: Option<Rows>,
+    /// For a range over windows: what is known of the windows that the rows are of, one a row.
+    pub windows: Option<Arc<Vec<FinalWindow>>>,
 }
 
 /// Rows that passed a WHERE, by their keys.
@@ -173,6 +176,12 @@ impl<'a> Fed<'a> {
     pub fn kept_bytes(&self, row: FedRow, wanted: &[ColumnRequest], converter: &RowConverter) -> Box<[u8]> {
         let kept = self.kept().map(|kept| kept.values.bytes(row.place(kept), wanted, converter));
         kept.unwrap_or_default()
+    }
+
+    /// What is known of the windows that the rows are of; for a range over windows only.
+    #[must_use]
+    pub fn windows(&self) -> Option<&'a Arc<Vec<FinalWindow>>> {
+        self.feed.windows.as_ref()
     }
 
     /// What a side of a sequence keeps of a row, as comparable bytes.

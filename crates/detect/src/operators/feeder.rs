@@ -24,10 +24,15 @@ pub struct Feeder {
     shards: usize,
 }
 
+/// What makes the rows of two operators the same: WHERE, keys, what places them, whether they are by key.
+type Fedness = (usize, Option<usize>, Option<usize>, bool);
+
 /// What one operator wants of each batch; numbers are those of [`SharedInputs`].
 struct Wants {
     clause: usize,
     grouping: Option<usize>,
+    /// By what rows go to shards.
+    placing: Option<usize>,
     aggregates: Vec<usize>,
     /// Whether rows of one group are to be next to one another: what is kept of a key is then at hand for all of them.
     by_group: bool,
@@ -61,16 +66,21 @@ impl Feeder {
         inputs: &mut BatchInputs<'_>,
     ) -> StreamBatch {
         let mut wanted: HashMap<usize, Arc<Vec<u32>>> = HashMap::new();
-        let mut fed: HashMap<(usize, Option<usize>, bool), Arc<FedRows>> = HashMap::new();
+        let mut fed: HashMap<Fedness, Arc<FedRows>> = HashMap::new();
         let mut feeds = Vec::new();
         for (operator, wants) in self.operators.iter().enumerate() {
             let rows = &passing[wants.clause];
             if rows.is_empty() {
                 continue;
             }
-            let shared = fed.entry((wants.clause, wants.grouping, wants.by_group)).or_insert_with(|| {
+            let fedness = (wants.clause, wants.grouping, wants.placing, wants.by_group);
+            let shared = fed.entry(fedness).or_insert_with(|| {
                 let groups = wants.grouping.map(|grouping| inputs.groups(grouping, rows));
-                let by_shard = by_shard(rows, groups.as_ref(), wants.by_group, self.shards);
+                let placing = match wants.placing {
+                    placing if placing == wants.grouping => groups.clone(),
+                    placing => placing.map(|placing| inputs.groups(placing, rows)),
+                };
+                let by_shard = by_shard(rows, placing.as_ref(), wants.by_group, self.shards);
                 let rows = wanted.entry(wants.clause).or_insert_with(|| Arc::new(rows.clone()));
                 Arc::new(FedRows { rows: Arc::clone(rows), by_shard, groups })
             });
@@ -80,6 +90,7 @@ impl Feeder {
                 aggregates: wants.aggregates.iter().map(|number| inputs.aggregate(*number, rows)).collect(),
                 kept: wants.keeps.then(|| inputs.kept(rows)),
                 side: wants.side.as_ref().and_then(|side| side.of(batch, columns, rows)),
+                windows: None,
             });
         }
         StreamBatch::new(Arc::new(records(batch, columns, &self.event_id)), feeds)
@@ -89,14 +100,16 @@ impl Feeder {
 impl Wants {
     fn new(detector: &Detector, stream: &Stream, clause: usize, shared: &mut SharedInputs) -> Result<Self> {
         let keys: Vec<Expr> = detector.reads().keys.iter().map(|(_, expr)| expr.clone()).collect();
-        let grouping = (!keys.is_empty()).then(|| shared.grouping(&keys)).transpose()?;
-        let aggregates = detector.plan.operator.aggregates().iter();
+        let mut grouping = |keys: &[Expr]| (!keys.is_empty()).then(|| shared.grouping(keys)).transpose();
+        let placing = grouping(detector.reads().placed_by.as_deref().unwrap_or(&keys))?;
+        let grouping = grouping(&keys)?;
+        let aggregates = detector.plan.operator.fed_aggregates().iter();
         let aggregates = aggregates.map(|aggregate| shared.aggregate(aggregate)).collect::<Result<_>>()?;
         let by_group = matches!(detector.plan.operator, Operator::Window { .. });
         let keeps = matches!(detector.plan.operator, Operator::OverRange { .. });
         let is_side = matches!(detector.plan.operator, Operator::Sequence(_));
         let side = is_side.then(|| SideColumns::new(detector, stream)).transpose()?;
-        Ok(Self { clause, grouping, aggregates, by_group, keeps, side })
+        Ok(Self { clause, grouping, placing, aggregates, by_group, keeps, side })
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use arrow::array::UInt32Array;
 use datafusion_common::Result;
+use datafusion_expr::Expr;
 use watchfire_record::limits::BUFFERED_ROWS;
 use watchfire_record::{DetectorInfo, Finding, FindingId, State, Stream, Value};
 
@@ -19,7 +20,7 @@ use super::firing::{Firing, least_event_ids};
 use super::fold::Total;
 use super::key_table::KeyTable;
 use super::keys::Keys;
-use super::post::{Early, NamedValues};
+use super::post::{NamedValues, first_seen};
 use super::records::{Partitions, Record};
 use super::versions::{RangeVersion, place_of};
 use super::{Common, Manner, Newcomer, OperatorStatistics, StatefulOperator};
@@ -72,10 +73,10 @@ struct Earliest {
     caused_at: i64,
 }
 
-/// Whether these aggregates are one count of all that came up to a microsecond before: then this operator can run it.
+/// Whether all that is asked of aggregates is one count of all that came up to a microsecond before: then this operator can run it.
 #[must_use]
-pub fn is_alone(aggregates: &[Aggregate], early: Early) -> bool {
-    matches!(aggregates, [one] if one.frame.1 == 1) && early == Early::FirstSeen
+pub fn is_alone(having: &[Expr], aggregates: &[Aggregate]) -> bool {
+    matches!(aggregates, [one] if one.frame.1 == 1) && first_seen(having, aggregates)
 }
 
 impl FirstSeen {

@@ -26,6 +26,29 @@ pub struct Groups {
     pub nulls: Vec<bool>,
 }
 
+impl Groups {
+    /// Rows by their values, of which `nulls` says whether the first is NULL. `converter` made the values.
+    #[must_use]
+    pub fn of(all: &Rows, nulls: Vec<bool>, converter: &RowConverter, hasher: &SecretHasher) -> Self {
+        let mut table: HashTable<(u128, u32)> = HashTable::with_capacity(nulls.len().min(1024));
+        let (mut values, mut hashes, mut first_nulls) = (converter.empty_rows(0, 0), Vec::new(), Vec::new());
+        let of_row = all.iter().zip(nulls).map(|(value, null)| {
+            let hash = hasher.hash(value.data());
+            let known = table.find(short(hash), |(other, _)| *other == hash).map(|(_, group)| *group);
+            known.unwrap_or_else(|| {
+                let group = number(hashes.len());
+                table.insert_unique(short(hash), (hash, group), |(hash, _)| short(*hash));
+                values.push(value);
+                hashes.push(hash);
+                first_nulls.push(null);
+                group
+            })
+        });
+        let of_row = of_row.collect();
+        Self { of_row, values, hashes, nulls: first_nulls }
+    }
+}
+
 /// Puts rows into groups.
 pub struct Grouping {
     exprs: Vec<Expr>,
@@ -93,22 +116,7 @@ impl Grouping {
 
     fn by_values(&self, batch: &Batch, columns: &BatchColumns, hasher: &SecretHasher, rows: &[u32]) -> Groups {
         let (all, nulls) = self.values_of(batch, columns, rows);
-        let mut table: HashTable<(u128, u32)> = HashTable::with_capacity(rows.len().min(1024));
-        let (mut values, mut hashes, mut first_nulls) = (self.converter.empty_rows(0, 0), Vec::new(), Vec::new());
-        let of_row = all.iter().zip(nulls).map(|(value, null)| {
-            let hash = hasher.hash(value.data());
-            let known = table.find(short(hash), |(other, _)| *other == hash).map(|(_, group)| *group);
-            known.unwrap_or_else(|| {
-                let group = number(hashes.len());
-                table.insert_unique(short(hash), (hash, group), |(hash, _)| short(*hash));
-                values.push(value);
-                hashes.push(hash);
-                first_nulls.push(null);
-                group
-            })
-        });
-        let of_row = of_row.collect();
-        Groups { of_row, values, hashes, nulls: first_nulls }
+        Groups::of(&all, nulls, &self.converter, hasher)
     }
 
     /// The expressions' values of these rows, and whether the first one is NULL.

@@ -9,6 +9,7 @@ use super::kept::KeptRows;
 use super::manner::{extrapolated, sum_of};
 use super::records::{Record, Records};
 use super::shared::Shared;
+use super::window_rows::FinalWindow;
 
 /// What is held of one batch.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub struct HeldFeed {
     records: Arc<Records>,
     aggregates: Vec<Shared<AggregateInput>>,
     kept: Option<Shared<KeptRows>>,
+    windows: Option<Arc<Vec<FinalWindow>>>,
     /// The operator's numbers of the batch's partitions.
     partitions: Arc<[u32]>,
     /// The first of its rows that go by this number.
@@ -55,6 +57,12 @@ impl HeldFeed {
         (&kept.values, self.place(kept, index))
     }
 
+    /// What is known of the window that the row of this index is of; for a range over windows only.
+    #[must_use]
+    pub fn window(&self, index: u32) -> Option<&FinalWindow> {
+        self.windows.as_ref().map(|windows| &windows[self.row(index) as usize])
+    }
+
     /// The row of this index as evidence.
     #[must_use]
     pub fn record(&self, index: u32) -> Record {
@@ -83,6 +91,7 @@ impl HeldFeeds {
             records: Arc::clone(fed.records()),
             aggregates: fed.aggregates().to_vec(),
             kept: fed.kept().cloned(),
+            windows: fed.windows().cloned(),
             partitions: Arc::clone(partitions),
             first,
         };

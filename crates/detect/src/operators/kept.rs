@@ -59,6 +59,12 @@ impl KeptRows {
         self.columns.iter().map(size).sum()
     }
 
+    /// Rows that are columns already, and go by their places alone.
+    #[must_use]
+    pub fn of(columns: &[ArrayRef]) -> Self {
+        Self { layout: Arc::new([]), columns: columns.iter().cloned().map(KeptColumn::Plain).collect() }
+    }
+
     /// The wanted columns of one row as comparable bytes. `converter` has their types.
     #[must_use]
     pub fn bytes(&self, row: u32, wanted: &[ColumnRequest], converter: &RowConverter) -> Box<[u8]> {
@@ -93,6 +99,13 @@ pub fn columns(rows: &[(&KeptRows, u32)], wanted: &[ColumnRequest]) -> Vec<Array
     wanted.iter().map(|request| column(rows, request)).collect()
 }
 
+/// All columns of rows, at least one, that are columns already, which may be of different batches.
+#[must_use]
+pub fn all_columns(rows: &[(&KeptRows, u32)]) -> Vec<ArrayRef> {
+    let count = rows.first().map_or(0, |(kept, _)| kept.columns.len());
+    (0..count).map(|place| column_at(rows.iter().map(|(kept, row)| (*kept, place, *row)).collect())).collect()
+}
+
 fn column(rows: &[(&KeptRows, u32)], request: &ColumnRequest) -> ArrayRef {
     let mut last: Option<(*const ColumnRequest, usize)> = None;
     let mut place = |kept: &KeptRows| match last {
@@ -103,7 +116,11 @@ fn column(rows: &[(&KeptRows, u32)], request: &ColumnRequest) -> ArrayRef {
             place
         }
     };
-    let rows: Vec<(&KeptRows, usize, u32)> = rows.iter().map(|(kept, row)| (*kept, place(kept), *row)).collect();
+    column_at(rows.iter().map(|(kept, row)| (*kept, place(kept), *row)).collect())
+}
+
+/// The column of rows that is at a place in each.
+fn column_at(rows: Vec<(&KeptRows, usize, u32)>) -> ArrayRef {
     if rows.first().is_some_and(|(kept, place, _)| kept.is_text(*place)) {
         return Arc::new(rows.iter().map(|(kept, place, row)| kept.text(*place, *row)).collect::<StringArray>());
     }

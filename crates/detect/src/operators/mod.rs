@@ -17,6 +17,7 @@ pub mod key_table;
 pub mod keys;
 pub mod manner;
 pub mod over_range;
+pub mod over_windows;
 pub mod pairs;
 pub mod panes;
 pub mod post;
@@ -29,12 +30,14 @@ pub mod states;
 pub mod timeline;
 pub mod versions;
 pub mod window_members;
+pub mod window_rows;
 pub mod windows;
 
 pub use feed::StreamBatch;
 pub use first_seen::FirstSeen;
 pub use manner::Manner;
 pub use over_range::OverRange;
+pub use over_windows::OverWindows;
 pub use sequence::Sequences;
 pub use windows::Windows;
 

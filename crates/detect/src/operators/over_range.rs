@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use datafusion_common::Result;
 use watchfire_record::limits::{BUFFERED_ROWS, DISTINCT_VALUES, EVIDENCE_RECORDS};
-use watchfire_record::{DetectorInfo, Evidence, Finding, State, Stream, Value};
+use watchfire_record::{Evidence, Finding, FindingId, State, Stream, Value};
 
 use super::cursor::Cursor;
 use super::feed::{Fed, FedRow};
@@ -21,6 +21,7 @@ use super::kept;
 use super::key_table::KeyTable;
 use super::manner::{extrapolated, sum_of};
 use super::post::{Early, NamedValues};
+use super::record_table::RecordTable;
 use super::records::{Partitions, Record};
 use super::states::States;
 use super::timeline::{KNOWN_AGGREGATES, MOST_ROWS, Pending, Timeline};
@@ -62,7 +63,10 @@ pub struct OverRange {
     /// The longest range, and the shortest time before a row at which a range ends, microseconds.
     reach: i64,
     nearest: i64,
+    /// How the versions' rows fire.
     early: Early,
+    first_seen: bool,
+    of: RowsOf,
     /// By the key's number.
     keys: States<KeyState>,
     held: HeldFeeds,
@@ -75,6 +79,15 @@ pub struct OverRange {
     fires_early: bool,
     most_keys: usize,
     statistics: OperatorStatistics,
+}
+
+/// What the rows are that the range slides over.
+#[derive(Debug, Clone, Copy)]
+enum RowsOf {
+    /// Records.
+    Records,
+    /// Windows of this length, microseconds.
+    Windows(i64),
 }
 
 /// Whether a key has fired, and how many records it has: the least go first.
@@ -93,15 +106,27 @@ impl OverRange {
             unreachable!("the caller looks at the operator");
         };
         let version = RangeVersion::new(slot, detector, aggregates, stream)?;
-        let early = version.post.early();
-        Ok(Self {
+        Ok(Self::of(version, aggregates, RowsOf::Records, manner))
+    }
+
+    /// The range of a detector whose plan has one over windows of this length, by its version.
+    #[must_use]
+    pub fn over_windows(version: RangeVersion, aggregates: &[Aggregate], size: i64, manner: Manner) -> Self {
+        Self::of(version, aggregates, RowsOf::Windows(size), Manner { fires_early: false, ..manner })
+    }
+
+    fn of(version: RangeVersion, aggregates: &[Aggregate], of: RowsOf, manner: Manner) -> Self {
+        let (early, first_seen) = (version.post.early(), version.post.first_seen());
+        Self {
             versions: vec![version],
             reach: aggregates.iter().map(|a| a.frame.0).max().unwrap_or(0),
             nearest: aggregates.iter().map(|a| a.frame.1).min().unwrap_or(0),
-            aggregates: aggregates.clone(),
+            aggregates: aggregates.to_vec(),
             fires_early: manner.fires_early && early != Early::No,
             most_keys: manner.keys,
             early,
+            first_seen,
+            of,
             keys: States::default(),
             held: HeldFeeds::default(),
             partitions: Partitions::default(),
@@ -109,7 +134,7 @@ impl OverRange {
             touched: HashMap::default(),
             watermark: i64::MIN,
             statistics: OperatorStatistics::default(),
-        })
+        }
     }
 
     fn insert(&mut self, key: u32, record: Pending) {
@@ -214,17 +239,23 @@ impl OverRange {
     }
 
     /// The findings among these rows, each with its key.
-    fn judge(&self, candidates: Candidates) -> Vec<(u32, Finding)> {
+    fn judge(&self, candidates: Candidates, records: &RecordTable) -> Vec<(u32, Finding)> {
         let Candidates { rows, totals } = candidates;
         if rows.is_empty() {
             return Vec::new();
         }
         let totals = self.versions[0].post.columns(totals);
-        self.versions.iter().flat_map(|version| self.found_by(version, &rows, &totals)).collect()
+        self.versions.iter().flat_map(|version| self.found_by(version, &rows, &totals, records)).collect()
     }
 
     /// What a version finds among its own of these rows.
-    fn found_by(&self, version: &RangeVersion, rows: &[(u32, u64)], totals: &[ArrayRef]) -> Vec<(u32, Finding)> {
+    fn found_by(
+        &self,
+        version: &RangeVersion,
+        rows: &[(u32, u64)],
+        totals: &[ArrayRef],
+        records: &RecordTable,
+    ) -> Vec<(u32, Finding)> {
         let mut promising = version.post.promising(totals, rows.len());
         promising.retain(|row| version.term.finds(self.time_of(rows[*row as usize])));
         if promising.is_empty() {
@@ -235,7 +266,11 @@ impl OverRange {
             let pending = self.pending(*key, *number);
             self.held.get(pending.batch).kept(pending.index())
         });
-        let columns = kept::columns(&kept.collect::<Vec<_>>(), &version.columns);
+        let kept: Vec<_> = kept.collect();
+        let columns = match self.of {
+            RowsOf::Records => kept::columns(&kept, &version.columns),
+            RowsOf::Windows(_) => kept::all_columns(&kept),
+        };
         let batch = version.post.batch(columns, totals, &promising);
         let passing = version.post.passing(&batch);
         let indices = arrow::array::UInt32Array::from(passing.clone());
@@ -245,7 +280,7 @@ impl OverRange {
             let (key, number) = chosen[*index as usize];
             let identity: Vec<Value> =
                 version.identity.iter().map(|column| value_at(batch.column(*column), row)).collect();
-            (key, self.finding(&version.info, (key, number), &identity, found))
+            (key, self.finding(version, (key, number), &identity, found, records))
         };
         passing.iter().zip(found).enumerate().map(finding).collect()
     }
@@ -264,23 +299,22 @@ impl OverRange {
         self.pending(key, number).time
     }
 
+    /// What a version finds in a key's row of this number.
     fn finding(
         &self,
-        info: &Arc<DetectorInfo>,
+        version: &RangeVersion,
         (key, number): (u32, u64),
         identity: &[Value],
         (row, keys): (NamedValues, NamedValues),
+        records: &RecordTable,
     ) -> Finding {
         let state = self.state(key);
         let pending = self.pending(key, number);
+        let held = self.held.get(pending.batch);
         let key_values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).collect();
-        let subject = match self.early {
-            Early::FirstSeen => Subject::FirstSeen(pending.time),
-            _ => Subject::Record(identity),
-        };
-        let (evidence, first_event_time) = self.evidence(&state.timeline, number, pending.time);
-        Finding {
-            finding_id: finding_id(&info.name, "over range", self.reach, &key_values, subject),
+        let info = &version.info;
+        let finding = Finding {
+            finding_id: FindingId([0; 16]),
             revision: 0,
             state: State::Final,
             detector: Arc::clone(info),
@@ -288,12 +322,31 @@ impl OverRange {
             window_end: Some(pending.time),
             keys,
             row,
-            first_event_time,
+            first_event_time: pending.time,
             last_event_time: pending.time,
-            evidence,
+            evidence: Vec::new(),
             complete: self.statistics.evicted == 0 && !state.incomplete,
-            caused_at: self.held.get(pending.batch).caused_at(pending.index()),
+            caused_at: held.caused_at(pending.index()),
+        };
+        if let RowsOf::Windows(size) = self.of
+            && let Some(window) = held.window(pending.index())
+        {
+            let (first_event_time, last_event_time) = window.ends.times(records);
+            let subject = Subject::KeyedWindow(pending.time, identity);
+            return Finding {
+                finding_id: finding_id(&info.name, "over windows", size, &key_values, subject),
+                window: Some(pending.time),
+                window_end: Some(pending.time.saturating_add(size)),
+                first_event_time,
+                last_event_time,
+                evidence: window.ends.records().map(|record| records.evidence(record)).collect(),
+                ..finding
+            };
         }
+        let subject = if self.first_seen { Subject::FirstSeen(pending.time) } else { Subject::Record(identity) };
+        let (evidence, first_event_time) = self.evidence(&state.timeline, number, pending.time);
+        let finding_id = finding_id(&info.name, "over range", self.reach, &key_values, subject);
+        Finding { finding_id, first_event_time, evidence, ..finding }
     }
 
     /// First and last records of a row's range and, last, the row's own; and the time of the first.
@@ -312,18 +365,18 @@ impl OverRange {
 
     /// Rows of first seen that share an id are one finding, that of the least event id.
     fn one_an_id(&self, findings: Vec<(u32, Finding)>) -> Vec<(u32, Finding)> {
-        if self.early == Early::FirstSeen { least_event_ids(findings) } else { findings }
+        if self.first_seen { least_event_ids(findings) } else { findings }
     }
 
     /// Makes final what is true among rows that became so, and settles their records.
-    fn settle(&mut self, due: &mut Due, watermark: i64, keys: &mut KeyTable, found: &mut Vec<Finding>) {
+    fn settle(&mut self, due: &mut Due, watermark: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
         let Due { candidates, keys: woken } = std::mem::take(due);
-        for (key, finding) in self.one_an_id(self.judge(candidates)) {
+        for (key, finding) in self.one_an_id(self.judge(candidates, common.records)) {
             let state = self.keys.get_mut(key).expect("candidates are of live keys");
             state.firing.becomes_final(finding, found);
         }
         for (key, count) in woken {
-            self.after_settling(key, watermark, count, keys, found);
+            self.after_settling(key, watermark, count, common.keys, found);
         }
     }
 
@@ -380,6 +433,9 @@ impl StatefulOperator for OverRange {
                 (first, batch) = (row.index, self.held.begin(fed, &partitions, row.index));
             }
             self.insert(key, Pending::new(fed.time(row), batch, row.index - first, self.counted(fed, row)));
+            if fed.windows().is_some_and(|windows| !windows[row.index as usize].complete) {
+                self.keys.get_mut(key).expect("a row was just put in").incomplete = true;
+            }
             self.statistics.rows += 1;
         }
         self.held.forget();
@@ -392,7 +448,7 @@ impl StatefulOperator for OverRange {
         self.versions.iter_mut().for_each(|version| version.term.begin(earliest));
     }
 
-    fn fire_early(&mut self, now: i64, _: &mut Common<'_>, found: &mut Vec<Finding>) {
+    fn fire_early(&mut self, now: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
         let mut candidates = Candidates::default();
         let mut spans = Vec::new();
         for (key, (first, last)) in std::mem::take(&mut self.touched) {
@@ -404,7 +460,7 @@ impl StatefulOperator for OverRange {
             spans.push((key, first..=until));
         }
         let mut still = HashSet::new();
-        for (key, finding) in self.one_an_id(self.judge(candidates)) {
+        for (key, finding) in self.one_an_id(self.judge(candidates, common.records)) {
             still.insert(finding.finding_id);
             self.keys.get_mut(key).expect("it is live").firing.holds(finding, now, found);
         }
@@ -417,7 +473,6 @@ impl StatefulOperator for OverRange {
     }
 
     fn advance(&mut self, watermark: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
-        let keys = &mut *common.keys;
         self.watermark = self.watermark.max(watermark);
         let mut due = Due::default();
         for key in self.woken(watermark) {
@@ -427,10 +482,10 @@ impl StatefulOperator for OverRange {
             self.look(key, first..first + count as u64, false, &mut due.candidates);
             due.keys.push((key, count));
             if due.candidates.rows.len() >= CHUNK {
-                self.settle(&mut due, watermark, keys, found);
+                self.settle(&mut due, watermark, common, found);
             }
         }
-        self.settle(&mut due, watermark, keys, found);
+        self.settle(&mut due, watermark, common, found);
     }
 
     fn join(&mut self, newcomer: Newcomer) {

@@ -35,6 +35,7 @@ pub struct Post {
     outputs: Vec<(Arc<str>, Expression)>,
     keys: Vec<(Arc<str>, Expression)>,
     early: Early,
+    first_seen: bool,
 }
 
 /// Names and values.
@@ -75,6 +76,7 @@ impl Post {
             outputs: named(&plan.outputs)?,
             keys: named(keys)?,
             early: early(&plan.having, aggregates),
+            first_seen: first_seen(&plan.having, aggregates),
             fields,
             totals_schema,
         })
@@ -84,6 +86,12 @@ impl Post {
     #[must_use]
     pub fn early(&self) -> Early {
         self.early
+    }
+
+    /// Whether its rows are first ones: those of one key and time are one finding.
+    #[must_use]
+    pub fn first_seen(&self) -> bool {
+        self.first_seen
     }
 
     /// One column an aggregate; `total` gives what the aggregate of an index comes to in a row.
@@ -140,12 +148,20 @@ pub fn named_at(columns: &[(Arc<str>, ArrayRef)], row: usize) -> NamedValues {
     columns.iter().map(|(name, array)| (Arc::clone(name), value_at(array, row))).collect()
 }
 
-/// When rows that pass `having` may fire.
+/// Whether rows that pass `having` are the first of their keys for a while.
+pub fn first_seen(having: &[Expr], aggregates: &[Aggregate]) -> bool {
+    having.iter().any(|expr| is_first_seen(expr, aggregates))
+}
+
+/// When rows that pass `having` may fire. What is taken back must not come again: so a first one fires early only if all
+/// else that is asked of it lasts.
 pub fn early(having: &[Expr], aggregates: &[Aggregate]) -> Early {
-    if having.iter().any(|expr| is_first_seen(expr, aggregates)) {
-        return Early::FirstSeen;
+    let (first, others): (Vec<&Expr>, Vec<&Expr>) = having.iter().partition(|expr| is_first_seen(expr, aggregates));
+    match (first.is_empty(), others.iter().all(|expr| lasting(expr, aggregates))) {
+        (_, false) => Early::No,
+        (true, true) => Early::Lasting,
+        (false, true) => Early::FirstSeen,
     }
-    if having.iter().all(|expr| lasting(expr, aggregates)) { Early::Lasting } else { Early::No }
 }
 
 /// Whether `expr` asks that nothing came before, within a range that ends before the row itself.

@@ -97,7 +97,7 @@ pub struct Record {
 }
 
 /// The partitions that an operator's records came from, by a small number.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Partitions {
     known: Vec<Arc<Partition>>,
     numbers: HashMap<Arc<Partition>, u32, ahash::RandomState>,

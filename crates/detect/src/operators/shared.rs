@@ -262,7 +262,7 @@ impl<'a> BatchInputs<'a> {
 }
 
 /// What a distinct count looks at: the groups of its argument, of which NULL does not count.
-fn by_group(groups: Arc<Groups>, passes: Option<Vec<bool>>) -> AggregateInput {
+pub fn by_group(groups: Arc<Groups>, passes: Option<Vec<bool>>) -> AggregateInput {
     let present = |row: usize| !groups.nulls[groups.of_row[row] as usize];
     let counted = match passes {
         Some(passes) => Some(passes.into_iter().enumerate().map(|(row, passes)| passes && present(row)).collect()),

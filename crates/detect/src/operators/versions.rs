@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::Field;
 use arrow::row::RowConverter;
 use datafusion_common::Result;
 use watchfire_record::{ColumnRequest, DetectorInfo, Stream};
@@ -21,11 +22,11 @@ pub struct RangeVersion {
     pub info: Arc<DetectorInfo>,
     /// Its QUALIFY, row and keys.
     pub post: Post,
-    /// What it needs of a row.
+    /// What it needs of a row; nothing by name, where the rows are of windows: all of their columns.
     pub columns: Vec<ColumnRequest>,
     /// These as comparable bytes.
     pub payload: RowConverter,
-    /// Places of the identity columns among them.
+    /// Places, among a row's columns, of those by which it is known.
     pub identity: Vec<usize>,
     /// Which rows are its own.
     pub term: Term,
@@ -50,6 +51,22 @@ impl RangeVersion {
             identity: identity_names(stream).iter().map(place).collect(),
             term: Term::new(detector.learn),
             columns,
+        })
+    }
+
+    /// The same of a range over windows, whose rows have these columns: the window's start, so many keys, and more.
+    ///
+    /// # Errors
+    /// If an expression does not fit, which planning rules out.
+    pub fn of_windows(slot: u32, detector: &Detector, fields: Vec<Field>, keys: usize) -> Result<Self> {
+        Ok(Self {
+            slot,
+            info: Arc::clone(&detector.info),
+            post: Post::new(&detector.plan, fields, &detector.plan.keys, detector.plan.operator.aggregates())?,
+            columns: Vec::new(),
+            payload: row_converter([])?,
+            identity: (1..=keys).collect(),
+            term: Term::new(detector.learn),
         })
     }
 }

@@ -38,7 +38,7 @@ pub struct Member {
 /// If an expression does not fit, which planning rules out.
 pub fn key_types(detector: &Detector) -> Result<Vec<DataType>> {
     let columns = schema(schema_of(&detector.reads().row_columns));
-    detector.plan.keys.iter().map(|(_, expr)| Ok(Expression::compile(expr, &columns)?.data_type())).collect()
+    detector.reads().keys.iter().map(|(_, expr)| Ok(Expression::compile(expr, &columns)?.data_type())).collect()
 }
 
 impl Member {

@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, TimestampMicrosecondArray, UInt32Array};
+use arrow::datatypes::DataType;
 use arrow::row::RowConverter;
 use datafusion_common::Result;
 use watchfire_record::Finding;
 
+use super::ends::Ends;
 use super::feed::{Fed, FedRow};
 use super::fold::{Fold, Total};
 use super::key_table::KeyTable;
@@ -23,7 +25,7 @@ use super::{Common, Manner, Newcomer, OperatorStatistics, StatefulOperator, inpu
 use crate::detector::StreamDetectors;
 use crate::lifetime::{Lifetime, OfVersion, live_parts};
 use crate::plan::functions::{window_start, window_starts};
-use crate::plan::{AggregateKind, Operator};
+use crate::plan::{Aggregate, AggregateKind, Operator};
 
 /// Tumbling or hopping windows of some detectors in one shard.
 pub struct Windows {
@@ -51,7 +53,7 @@ pub struct Windows {
 
 /// Keys in windows, each with its panes.
 #[derive(Debug, Default)]
-struct Groups {
+pub struct Groups {
     groups: Vec<Group>,
     /// Numbers of panes, those of a group next to one another.
     panes: Vec<u32>,
@@ -91,8 +93,28 @@ impl Groups {
         }
     }
 
-    fn panes(&self, group: usize) -> &[u32] {
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// The numbers of a key's panes.
+    #[must_use]
+    pub fn panes(&self, group: usize) -> &[u32] {
         &self.panes[self.groups[group].panes.clone()]
+    }
+
+    /// The number of a key.
+    #[must_use]
+    pub fn key(&self, group: usize) -> u32 {
+        self.groups[group].key
     }
 }
 
@@ -111,20 +133,35 @@ impl Windows {
             Member::new(stream.slots[*place], &stream.detectors[*place], &types, aggregates, manner.fires_early)
         };
         let members = members.iter().map(member).collect::<Result<Vec<_>>>()?;
+        let windows = Self::of_rows(*size, *slide, aggregates, types, manner.keys)?;
+        Ok(Self { fires_early: members.iter().any(|member| member.fires_early), members, ..windows })
+    }
+
+    /// Windows of which another operator takes the rows; their keys have these types, and so many are kept at most.
+    ///
+    /// # Errors
+    /// If a type cannot be a key, which planning rules out.
+    pub fn of_rows(
+        size: i64,
+        slide: i64,
+        aggregates: &[Aggregate],
+        types: Vec<DataType>,
+        most_keys: usize,
+    ) -> Result<Self> {
         Ok(Self {
-            size: *size,
-            slide: *slide,
-            pane: greatest_common_divisor(*size, *slide),
-            fires_early: members.iter().any(|member| member.fires_early),
-            members,
+            size,
+            slide,
+            pane: greatest_common_divisor(size, slide),
+            fires_early: false,
+            members: Vec::new(),
             has_keys: !types.is_empty(),
             key_rows: row_converter(types)?,
-            panes: Panes::new(aggregates.clone()),
+            panes: Panes::new(aggregates.to_vec()),
             by_start: BTreeMap::new(),
             open: BTreeSet::new(),
             touched: Vec::new(),
             watermark: i64::MIN,
-            most_keys: manner.keys,
+            most_keys,
             statistics: OperatorStatistics::default(),
         })
     }
@@ -221,7 +258,9 @@ impl Windows {
         starts.filter_map(|start| self.panes.find(key, start)).collect()
     }
 
-    fn total(&self, index: usize, panes: &[u32]) -> Total {
+    /// What the aggregate of an index comes to in these panes of a key.
+    #[must_use]
+    pub fn total(&self, index: usize, panes: &[u32]) -> Total {
         match panes {
             [one] => self.panes.folds(*one)[index].total(),
             _ => self.merged(index, panes).total(),
@@ -303,12 +342,52 @@ impl Windows {
     ) -> Finding {
         let numbers = groups.panes(group);
         let panes: Vec<&Pane> = numbers.iter().map(|pane| self.panes.get(*pane)).collect();
-        let complete = self.statistics.evicted == 0 && !self.distinct().any(|i| self.merged(i, numbers).saturated());
+        let complete = self.is_complete(numbers);
         let finding = member.finding(groups.groups[group].start, self.size, &panes, records, found);
         Finding { complete, ..finding }
     }
 
-    fn key_arrays<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> Vec<ArrayRef> {
+    /// Whether no limit has touched what a key has in these panes.
+    #[must_use]
+    pub fn is_complete(&self, panes: &[u32]) -> bool {
+        self.statistics.evicted == 0 && !self.distinct().any(|index| self.merged(index, panes).saturated())
+    }
+
+    /// The first and last records of a window that consists of these panes, and the greatest of its broker timestamps.
+    #[must_use]
+    pub fn ends(&self, panes: &[u32], records: &RecordTable) -> (Ends, i64) {
+        let panes: Vec<&Pane> = panes.iter().map(|pane| self.panes.get(*pane)).collect();
+        let caused = panes.iter().map(|pane| pane.caused_at).max().unwrap_or(0);
+        if let [one] = panes.as_slice() {
+            return (one.ends.clone(), caused);
+        }
+        let mut ends = Ends::default();
+        panes.iter().for_each(|pane| ends.merge(&pane.ends, records));
+        (ends, caused)
+    }
+
+    /// No record before `watermark` will be fed any more.
+    pub fn reach(&mut self, watermark: i64) {
+        self.watermark = self.watermark.max(watermark);
+    }
+
+    /// The earliest window that is final and was not given yet: its start, and what keys have in it. When it is done with,
+    /// [`Self::forget_final`] is to be called.
+    pub fn next_final(&mut self) -> Option<(i64, Groups)> {
+        let start = self.open.first().copied().filter(|s| s.saturating_add(self.size) <= self.watermark)?;
+        self.open.pop_first();
+        Some((start, self.groups(start)))
+    }
+
+    /// The window of this start is done with.
+    pub fn forget_final(&mut self, start: i64, keys: &mut KeyTable) {
+        // Windows without a pane may lie between: the next one that is open says what is needed yet.
+        self.forget_before(self.open.first().copied().unwrap_or(start.saturating_add(self.size)), keys);
+    }
+
+    /// Keys' values as columns.
+    #[must_use]
+    pub fn key_arrays<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> Vec<ArrayRef> {
         if !self.has_keys {
             return Vec::new();
         }
@@ -392,17 +471,14 @@ impl StatefulOperator for Windows {
     }
 
     fn advance(&mut self, watermark: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
-        self.watermark = self.watermark.max(watermark);
-        while let Some(start) = self.open.first().copied().filter(|s| s.saturating_add(self.size) <= watermark) {
-            self.open.pop_first();
-            let groups = self.groups(start);
+        self.reach(watermark);
+        while let Some((start, groups)) = self.next_final() {
             for index in 0..self.members.len() {
                 for (_, finding) in self.findings(&self.members[index], &groups, common) {
                     self.members[index].firing.becomes_final(finding, found);
                 }
             }
-            // Windows without a pane may lie between: the next one that is open says what is needed yet.
-            self.forget_before(self.open.first().copied().unwrap_or(start.saturating_add(self.size)), common.keys);
+            self.forget_final(start, common.keys);
         }
     }
 

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{Field, Int64Type, TimestampMicrosecondType};
 use datafusion::common::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -18,8 +18,8 @@ use watchfire_record::{ColumnRequest, ColumnSource, FindingId, Stream, Value, js
 
 use crate::detector::{Detector, identity_names};
 use crate::expression::{Conjunction, Expression, record_batch, schema, schema_of};
-use crate::operators::post::{Early, early};
-use crate::plan::{Input, LookUp, Operator, Sequence};
+use crate::operators::post::first_seen;
+use crate::plan::{Input, LookUp, Operator, Sequence, key_column};
 use crate::value::{Subject, finding_id, match_operator, value_at};
 
 /// A row that the SQL returns.
@@ -161,6 +161,10 @@ fn named(detector: &Detector, streams: &[Stream], inputs: &[RecordBatch], batch:
         Operator::Window { size, .. } => {
             rows.map(|row| of_window(detector, *size, carried, row, row_at(row))).collect()
         }
+        Operator::OverWindows { windows, .. } => {
+            let found = |row| of_window_row(detector, windows.size, carried, row, row_at(row));
+            rows.map(found).collect::<Result<_>>()?
+        }
         Operator::Match => {
             let joined: Vec<Vec<ArrayRef>> = detector
                 .plan
@@ -174,7 +178,7 @@ fn named(detector: &Detector, streams: &[Stream], inputs: &[RecordBatch], batch:
         }
         Operator::OverRange { aggregates } => {
             let (keys, reach) = (keys(detector, &inputs[0])?, aggregates.iter().map(|a| a.frame.0).max());
-            let first_seen = early(&detector.plan.having, aggregates) == Early::FirstSeen;
+            let first_seen = first_seen(&detector.plan.having, aggregates);
             let stream = &streams[detector.reads().stream];
             let finding = |row: usize| {
                 let record = records_of(row)[0].1;
@@ -207,6 +211,33 @@ fn of_window(detector: &Detector, size: i64, groups: &[ArrayRef], row: usize, fo
     let keys = detector.plan.keys.iter().map(|(name, _)| name.clone()).zip(keys).collect();
     let window_end = Some(start.saturating_add(size));
     ((String::new(), 0, 0), start, OracleFinding { finding_id, window: Some(start), window_end, keys, row: found })
+}
+
+/// A window's row that a range has looked at, by its group's columns.
+fn of_window_row(
+    detector: &Detector,
+    size: i64,
+    groups: &[ArrayRef],
+    row: usize,
+    found: Vec<(String, Value)>,
+) -> Result<Found> {
+    let window = carry::window_column(&detector.plan.logical);
+    let start = groups[window].as_primitive::<TimestampMicrosecondType>().value(row);
+    let of_key = groups.iter().enumerate().filter(|(index, _)| *index != window);
+    let of_key: Vec<ArrayRef> = of_key.map(|(_, array)| array.slice(row, 1)).collect();
+    let group: Vec<Value> = of_key.iter().map(|array| value_at(array, 0)).collect();
+    let field = |(index, array): (usize, &ArrayRef)| Field::new(key_column(index), array.data_type().clone(), true);
+    let table = record_batch(&schema(of_key.iter().enumerate().map(field).collect()), of_key.clone(), 1);
+    let key = |(name, expr): &(String, _)| {
+        Ok((name.clone(), value_at(&Expression::compile(expr, &table.schema())?.evaluate(&table), 0)))
+    };
+    let keys: Vec<(String, Value)> = detector.plan.keys.iter().map(key).collect::<Result<_>>()?;
+    let values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).collect();
+    let finding_id =
+        finding_id(&detector.info.name, "over windows", size, &values, Subject::KeyedWindow(start, &group));
+    let window_end = Some(start.saturating_add(size));
+    let finding = OracleFinding { finding_id, window: Some(start), window_end, keys, row: found };
+    Ok(((String::new(), 0, 0), start, finding))
 }
 
 fn of_match(

@@ -1,5 +1,5 @@
 //! From SQL to what our operators run: DataFusion plans the text, and here the plan is taken apart, checked against
-//! what can be run, and put into one of three forms.
+//! what can be run, and put into one of the forms that operators have.
 
 pub mod aggregates;
 mod checked;
@@ -9,6 +9,7 @@ pub mod functions;
 mod lift;
 pub mod look_up;
 pub mod needs;
+mod over_windows;
 mod range;
 pub mod sequence;
 mod thresholds;
@@ -38,6 +39,7 @@ pub use context::PlanningContext;
 use flatten::{Flat, flatten};
 use lift::{Requests, lift};
 pub use look_up::LookUp;
+pub use over_windows::WindowRows;
 pub use sequence::{Sequence, SequenceKind};
 
 /// Name of the column that an operator gives its aggregate of this index.
@@ -56,6 +58,12 @@ pub fn key_column(index: usize) -> String {
 const WINDOW_END: &str = "window_end";
 /// Name of the column that the window operator gives the window's start.
 pub const WINDOW_COLUMN: &str = "__window";
+
+/// Name of the column that a window's row gives its aggregate of this index, when a range slides over such rows.
+#[must_use]
+pub fn total_column(index: usize) -> String {
+    format!("__total_{index}")
+}
 
 /// What kind of value an aggregate is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -121,6 +129,13 @@ pub enum Operator {
         /// The aggregates; post-expressions know them as [`aggregate_column`].
         aggregates: Vec<Aggregate>,
     },
+    /// Aggregates over a sliding range before each row of windows, by some of the windows' keys.
+    OverWindows {
+        /// The windows whose final rows the range slides over.
+        windows: WindowRows,
+        /// The range's aggregates; post-expressions know them as [`aggregate_column`].
+        aggregates: Vec<Aggregate>,
+    },
     /// Two records of one key within a bound of time, or one record without the other. Has two inputs; post-expressions
     /// know their columns as [`sequence::side_column`].
     Sequence(Sequence),
@@ -137,6 +152,8 @@ pub struct Input {
     /// Names and expressions of the keys by which rows find one another: PARTITION BY or GROUP BY without the window, or
     /// this side of a sequence's equalities; empty for match.
     pub keys: Vec<(String, Expr)>,
+    /// For a range over windows: what of the keys rows go to shards by, as rows of different windows meet there.
+    pub placed_by: Option<Vec<Expr>>,
     /// For match: names and expressions of the row that is found.
     pub outputs: Vec<(String, Expr)>,
     /// What the predicates read.
@@ -160,7 +177,7 @@ pub struct DetectorPlan {
     /// What the rows go through.
     pub operator: Operator,
     /// Names and expressions of the keys that findings show: PARTITION BY or GROUP BY without the window, or a sequence's
-    /// equalities; empty for match.
+    /// equalities; empty for match. For a range over windows they are over the windows' rows.
     pub keys: Vec<(String, Expr)>,
     /// What must hold after the operator: each of these.
     pub having: Vec<Expr>,
@@ -212,6 +229,15 @@ pub enum PlanProblem {
         /// The table's name.
         table: String,
     },
+    /// An operator over another one's rows that is not run. The text says why and what to write instead.
+    Composed {
+        /// What is not run.
+        message: String,
+        /// What to write instead.
+        help: String,
+        /// Words of which the first that there is shows where, at its last place.
+        at: &'static [&'static str],
+    },
 }
 
 impl From<datafusion_common::error::DataFusionError> for PlanProblem {
@@ -227,6 +253,18 @@ impl PlanProblem {
 
     fn join(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Join { message: message.into(), help: help.into() }
+    }
+
+    fn composed(message: impl Into<String>, help: impl Into<String>, at: &'static [&'static str]) -> Self {
+        Self::Composed { message: message.into(), help: help.into(), at }
+    }
+
+    fn over_another() -> Self {
+        Self::composed(
+            "this operator over another operator's rows is not run in this version",
+            "write one sliding range or one window over the stream itself, or a sliding range over the rows of one window",
+            &["GROUP", "OVER", "JOIN", "UNION"],
+        )
     }
 }
 
@@ -309,7 +347,8 @@ impl Planner {
     }
 
     fn plan_match(&self, logical: &LogicalPlan, flat: &Flat<'_>) -> Result<DetectorPlan, PlanProblem> {
-        let parts = Parts { operator: Operator::Match, keys: Vec::new(), flat, scan: flat, having: Vec::new() };
+        let parts =
+            Parts { operator: Operator::Match, keys: Vec::new(), fed: None, flat, scan: flat, having: Vec::new() };
         self.assemble(logical, parts)
     }
 
@@ -322,7 +361,7 @@ impl Planner {
             predicate_columns.add(predicate, definition)?;
         }
         let operator = parts.operator.lifted(definition, &mut row_columns)?;
-        if operator.aggregates().len() > 64 {
+        if operator.aggregates().len().max(operator.fed_aggregates().len()) > 64 {
             return Err(PlanProblem::form("more than 64 aggregates in one detector", "write several detectors"));
         }
         let mut lift_row = |expr: &Expr| -> Result<Expr> {
@@ -334,6 +373,14 @@ impl Planner {
         let outputs = outputs.collect::<Result<Vec<_>>>()?;
         let keys = parts.keys.iter().map(|(name, expr)| Ok((name.clone(), lift_row(expr)?)));
         let keys = keys.collect::<Result<Vec<_>>>()?;
+        let (fed_keys, placed_by) = match parts.fed {
+            None => (keys.clone(), None),
+            Some(FedKeys { keys, placed_by }) => {
+                let keys = keys.into_iter().map(|(name, expr)| Ok((name, lift_row(&expr)?)));
+                let keys = keys.collect::<Result<Vec<_>>>()?;
+                (keys, Some(placed_by.iter().map(&mut lift_row).collect::<Result<Vec<_>>>()?))
+            }
+        };
         let having = parts.having.iter().map(&mut lift_row).collect::<Result<Vec<_>>>()?;
         let of_match = matches!(operator, Operator::Match);
         let joined = parts.scan.joined.iter().filter(|_| of_match).map(&mut lift_row).collect::<Result<Vec<_>>>()?;
@@ -342,7 +389,8 @@ impl Planner {
         let input = Input {
             stream,
             predicates,
-            keys: keys.clone(),
+            keys: fed_keys,
+            placed_by,
             outputs: outputs.clone(),
             predicate_columns: read.by_predicates,
             row_columns: read.by_rows,
@@ -359,10 +407,7 @@ impl Planner {
             return Err(look_up::not_read(table));
         }
         let LogicalPlan::TableScan(scan) = base else {
-            return Err(PlanProblem::form(
-                "an operator over another operator's rows is not run in this version",
-                "write one sliding range or one window over the stream itself",
-            ));
+            return Err(PlanProblem::over_another());
         };
         let stream = self.streams.iter().position(|s| s.name == scan.table_name.table());
         stream.ok_or_else(|| PlanProblem::Planner(format!("table '{}' not found", scan.table_name)))
@@ -389,6 +434,8 @@ impl Read {
 struct Parts<'a, 'p> {
     operator: Operator,
     keys: Vec<(String, Expr)>,
+    /// By what the stream's rows find one another, if not by the keys.
+    fed: Option<FedKeys>,
     /// The chain above the operator (for match: above the scan); its outputs are the found row.
     flat: &'a Flat<'p>,
     /// The chain above the scan.
@@ -396,13 +443,30 @@ struct Parts<'a, 'p> {
     having: Vec<Expr>,
 }
 
+/// The keys of windows under a range, and what of them rows go to shards by.
+struct FedKeys {
+    keys: Vec<(String, Expr)>,
+    placed_by: Vec<Expr>,
+}
+
 impl Operator {
-    /// Its aggregates; none for match.
+    /// The aggregates that post-expressions know; none for match.
     #[must_use]
     pub fn aggregates(&self) -> &[Aggregate] {
         match self {
             Self::Match | Self::Sequence(_) => &[],
-            Self::OverRange { aggregates } | Self::Window { aggregates, .. } => aggregates,
+            Self::OverRange { aggregates } | Self::Window { aggregates, .. } | Self::OverWindows { aggregates, .. } => {
+                aggregates
+            }
+        }
+    }
+
+    /// The aggregates over the stream's records; none for match.
+    #[must_use]
+    pub fn fed_aggregates(&self) -> &[Aggregate] {
+        match self {
+            Self::OverWindows { windows, .. } => &windows.aggregates,
+            other => other.aggregates(),
         }
     }
 
@@ -422,6 +486,11 @@ impl Operator {
             Self::Match | Self::Sequence(_) => self,
             Self::OverRange { aggregates } => Self::OverRange { aggregates: lift_all(aggregates)? },
             Self::Window { size, slide, aggregates } => Self::Window { size, slide, aggregates: lift_all(aggregates)? },
+            Self::OverWindows { windows, aggregates } => {
+                // What the range looks at are the windows' own columns.
+                let windows = WindowRows { aggregates: lift_all(windows.aggregates)?, ..windows };
+                Self::OverWindows { windows, aggregates }
+            }
         })
     }
 }

@@ -7,11 +7,14 @@ use datafusion_expr::{Expr, LogicalPlan, Window, WindowFrameBound, WindowFrameUn
 
 use super::flatten::{Flat, flatten, inline};
 use super::functions::interval_micros;
+use super::over_windows::{self, Below};
 use super::{Aggregate, DetectorPlan, Operator, Parts, PlanProblem, Planner, aggregate_column, own_column, window};
 
 /// What window nodes, one over the other, compute over one scan.
 struct Ranges<'p> {
     scan: Flat<'p>,
+    /// The windows over whose rows they slide, if it is not over the scan's.
+    windows: Option<Below>,
     aggregates: Vec<Aggregate>,
     partition: Vec<Expr>,
     /// What each output column of the topmost node means, over the scan's columns and the aggregates.
@@ -31,9 +34,19 @@ pub(super) fn plan(
         |exprs: &[Expr]| exprs.iter().map(|e| inline(e, schema, &ranges.meanings)).collect::<Result<Vec<_>>>();
     let flat = Flat { outputs: inline_all(&above.outputs)?, ..Flat::over(above.base) };
     let having = inline_all(&above.predicates)?;
-    let keys = window::named(ranges.partition);
-    let operator = Operator::OverRange { aggregates: ranges.aggregates };
-    planner.assemble(logical, Parts { operator, keys, flat: &flat, scan: &ranges.scan, having })
+    let Ranges { scan, windows, aggregates, partition, .. } = ranges;
+    let parts = match windows {
+        None => {
+            let (keys, operator) = (window::named(partition), Operator::OverRange { aggregates });
+            Parts { operator, keys, fed: None, flat: &flat, scan: &scan, having }
+        }
+        Some(below) => {
+            let (windows, keys, fed) = over_windows::placed(below, partition)?;
+            let operator = Operator::OverWindows { windows, aggregates };
+            Parts { operator, keys, fed: Some(fed), flat: &flat, scan: &scan, having }
+        }
+    };
+    planner.assemble(logical, parts)
 }
 
 fn resolve(node: &Window) -> Result<Ranges<'_>, PlanProblem> {
@@ -52,16 +65,20 @@ fn resolve(node: &Window) -> Result<Ranges<'_>, PlanProblem> {
             let meanings = outputs.collect::<Result<Vec<_>>>()?;
             Ranges { meanings, ..inner }
         }
+        LogicalPlan::Aggregate(inner) => {
+            let (scan, windows, meanings) = over_windows::resolve(&below, inner)?;
+            Ranges { scan, windows: Some(windows), aggregates: Vec::new(), partition: Vec::new(), meanings }
+        }
         _ => {
             let meanings = below.outputs.clone();
-            Ranges { scan: below, aggregates: Vec::new(), partition: Vec::new(), meanings }
+            Ranges { scan: below, windows: None, aggregates: Vec::new(), partition: Vec::new(), meanings }
         }
     };
     let (schema, inputs) = (node.input.schema(), ranges.meanings.clone());
     for (index, expr) in node.window_expr.iter().enumerate() {
         let inlined = inline(expr, schema, &inputs)?;
         let output = node.schema.field(inputs.len() + index).data_type().clone();
-        let (aggregate, partition) = range_aggregate(&inlined, output)?;
+        let (aggregate, partition) = range_aggregate(&inlined, output, ranges.windows.is_some())?;
         if !ranges.aggregates.is_empty() && partition != ranges.partition {
             return Err(PlanProblem::form(
                 "ranges with different PARTITION BY in one detector are not run in this version",
@@ -75,12 +92,16 @@ fn resolve(node: &Window) -> Result<Ranges<'_>, PlanProblem> {
     Ok(ranges)
 }
 
-fn range_aggregate(expr: &Expr, output: DataType) -> Result<(Aggregate, Vec<Expr>), PlanProblem> {
+fn range_aggregate(expr: &Expr, output: DataType, over_windows: bool) -> Result<(Aggregate, Vec<Expr>), PlanProblem> {
     let Expr::WindowFunction(call) = expr else {
         return Err(PlanProblem::Planner(format!("no window function: {expr}")));
     };
     let WindowFunction { fun, params } = call.as_ref();
-    let ordered = matches!(params.order_by.as_slice(), [sort] if sort.asc && is_event_time(&sort.expr));
+    let is_time = if over_windows { over_windows::is_start } else { is_event_time };
+    let ordered = matches!(params.order_by.as_slice(), [sort] if sort.asc && is_time(&sort.expr));
+    if !ordered && over_windows {
+        return Err(over_windows::not_by_start());
+    }
     if !ordered || params.window_frame.units != WindowFrameUnits::Range {
         return Err(PlanProblem::form(
             "a sliding range is ordered by event_time alone, ascending, and has a RANGE frame",

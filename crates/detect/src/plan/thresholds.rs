@@ -4,7 +4,7 @@ use datafusion_common::ScalarValue;
 use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion_expr::{BinaryExpr, Expr, Operator};
 
-use super::{AggregateKind, DetectorPlan, aggregate_column};
+use super::{Aggregate, AggregateKind, DetectorPlan, aggregate_column, total_column};
 
 const COMPARISONS: [Operator; 6] =
     [Operator::Eq, Operator::NotEq, Operator::Lt, Operator::LtEq, Operator::Gt, Operator::GtEq];
@@ -14,14 +14,24 @@ impl DetectorPlan {
     /// more.
     #[must_use]
     pub fn threshold_above(&self, limit: usize) -> Option<f64> {
-        let saturating: Vec<String> = (0..)
-            .zip(self.operator.aggregates())
-            .filter(|(_, aggregate)| aggregate.kind == AggregateKind::CountDistinct)
-            .map(|(index, _)| aggregate_column(index))
-            .collect();
-        let looked_at = self.having.iter().chain(self.outputs.iter().map(|(_, expr)| expr));
-        looked_at.filter(|_| !saturating.is_empty()).find_map(|expr| untold(expr, &saturating, limit))
+        let mut names = saturating(self.operator.aggregates(), aggregate_column);
+        let mut looked_at: Vec<&Expr> = self.having.iter().chain(self.outputs.iter().map(|(_, expr)| expr)).collect();
+        if let super::Operator::OverWindows { windows, aggregates } = &self.operator {
+            names.extend(saturating(&windows.aggregates, total_column));
+            looked_at.extend(&windows.having);
+            looked_at.extend(aggregates.iter().flat_map(|a| a.argument.iter().chain(&a.filter)));
+        }
+        if names.is_empty() {
+            return None;
+        }
+        looked_at.into_iter().find_map(|expr| untold(expr, &names, limit))
     }
+}
+
+/// The names of the distinct counts among these.
+fn saturating(aggregates: &[Aggregate], name: fn(usize) -> String) -> Vec<String> {
+    let distinct = aggregates.iter().enumerate().filter(|(_, a)| a.kind == AggregateKind::CountDistinct);
+    distinct.map(|(index, _)| name(index)).collect()
 }
 
 fn untold(expr: &Expr, saturating: &[String], limit: usize) -> Option<f64> {

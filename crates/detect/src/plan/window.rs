@@ -17,6 +17,18 @@ use super::{checked, look_up};
 /// In how many hopping windows a record may lie: each keeps a state of its own.
 const MOST_WINDOWS: i64 = 300;
 
+/// The windows of an aggregate node.
+pub(super) struct Windows<'p> {
+    pub(super) scan: Flat<'p>,
+    pub(super) size: i64,
+    pub(super) slide: i64,
+    /// The keys, over the scan's columns.
+    pub(super) keys: Vec<Expr>,
+    pub(super) aggregates: Vec<Aggregate>,
+    /// What each output column of the node means; `total_name` names the aggregates.
+    pub(super) meanings: Vec<Expr>,
+}
+
 /// Plans a detector whose topmost operator is an aggregate node.
 pub(super) fn plan(
     planner: &Planner,
@@ -24,7 +36,24 @@ pub(super) fn plan(
     above: &Flat<'_>,
     node: &datafusion_expr::Aggregate,
 ) -> Result<DetectorPlan, PlanProblem> {
+    let Windows { scan, size, slide, keys, aggregates, meanings } = resolve(node, aggregate_column)?;
+    let schema = above.base.schema();
+    let inline_all = |exprs: &[Expr]| exprs.iter().map(|e| inline(e, schema, &meanings)).collect::<Result<Vec<_>>>();
+    let flat = Flat { outputs: inline_all(&above.outputs)?, ..Flat::over(above.base) };
+    let having = inline_all(&above.predicates)?;
+    let operator = Operator::Window { size, slide, aggregates };
+    planner.assemble(logical, Parts { operator, keys: named(keys), fed: None, flat: &flat, scan: &scan, having })
+}
+
+/// The windows of an aggregate node, whose aggregates are known by the names that `total_name` gives them.
+pub(super) fn resolve(
+    node: &datafusion_expr::Aggregate,
+    total_name: fn(usize) -> String,
+) -> Result<Windows<'_>, PlanProblem> {
     let scan = flatten(&node.input)?;
+    if !matches!(scan.base, LogicalPlan::TableScan(_)) {
+        return Err(PlanProblem::over_another());
+    }
     let input = node.input.schema();
     let groups = node.group_expr.iter().map(|e| inline(e, input, &scan.outputs)).collect::<Result<Vec<_>>>()?;
     let (mut size, mut keys, mut meanings) = (None, Vec::new(), Vec::new());
@@ -46,16 +75,11 @@ pub(super) fn plan(
     };
     let mut aggregates = Vec::new();
     for (index, expr) in node.aggr_expr.iter().enumerate() {
-        meanings.push(own_column(aggregate_column(aggregates.len())));
+        meanings.push(own_column(total_name(aggregates.len())));
         let output = node.schema.field(node.group_expr.len() + index).data_type().clone();
         aggregates.push(window_aggregate(&inline(expr, input, &scan.outputs)?, output)?);
     }
-    let schema = above.base.schema();
-    let inline_all = |exprs: &[Expr]| exprs.iter().map(|e| inline(e, schema, &meanings)).collect::<Result<Vec<_>>>();
-    let flat = Flat { outputs: inline_all(&above.outputs)?, ..Flat::over(above.base) };
-    let having = inline_all(&above.predicates)?;
-    let operator = Operator::Window { size, slide, aggregates };
-    planner.assemble(logical, Parts { operator, keys: named(keys), flat: &flat, scan: &scan, having })
+    Ok(Windows { scan, size, slide, keys, aggregates, meanings })
 }
 
 /// Keys that are written twice once: DataFusion's aggregate has a column for each different one.

@@ -143,7 +143,7 @@ pub fn expected(version: &Version, rest: &Rest) -> Vec<OracleFinding> {
         Operator::Sequence(sequence) if sequence.kind != SequenceKind::Pair => {
             finding.window.map(|window| window - sequence.lower.min(0))
         }
-        Operator::Window { .. } | Operator::Sequence(_) => finding.window,
+        Operator::Window { .. } | Operator::OverWindows { .. } | Operator::Sequence(_) => finding.window,
     };
     let of_match = |finding: &OracleFinding| match &finding.row[0].1 {
         watchfire_record::Value::Time(time) => *time,

@@ -10,7 +10,7 @@ use super::streams;
 
 /// Their SQL. `@` stands for a number, and `#` for columns that are shown, which later editions have others of: what an
 /// operator keeps stays the same.
-pub const TEXTS: [&str; 16] = [
+pub const TEXTS: [&str; 18] = [
     "SELECT event_time, user_name FROM cloudtrail WHERE event_name = 'A'",
     "SELECT tumble(event_time, INTERVAL '20 seconds') AS w, source_ip, count(*) AS n FROM cloudtrail WHERE event_name <> 'C' GROUP BY tumble(event_time, INTERVAL '20 seconds'), source_ip HAVING count(*) >= @",
     "SELECT tumble(event_time, INTERVAL '60 seconds') AS w, count(DISTINCT user_name) AS n FROM cloudtrail GROUP BY tumble(event_time, INTERVAL '60 seconds') HAVING count(DISTINCT user_name) <= @",
@@ -26,6 +26,8 @@ pub const TEXTS: [&str; 16] = [
     "SELECT event_time, user_name, @ AS k FROM cloudtrail a WHERE a.event_name = 'C' AND EXISTS (SELECT 1 FROM cloudtrail b WHERE b.user_name = a.user_name AND b.event_name = 'B' AND b.event_time BETWEEN a.event_time - INTERVAL '20 seconds' AND a.event_time)",
     "SELECT event_time, source_ip FROM cloudtrail WHERE event_name = 'B' UNION ALL SELECT event_time, source_ip FROM api WHERE status >= @",
     "SELECT method, count(*) AS n FROM api GROUP BY tumble(event_time, INTERVAL '30 seconds'), method HAVING count(*) > @ - 2",
+    "SELECT w, source_ip, user_name, n, x FROM (SELECT *, sum(n) OVER (PARTITION BY source_ip ORDER BY w RANGE BETWEEN INTERVAL '60 seconds' PRECEDING AND INTERVAL '20 seconds' PRECEDING) AS x FROM (SELECT tumble(event_time, INTERVAL '20 seconds') AS w, source_ip, user_name, count(*) AS n FROM cloudtrail GROUP BY w, source_ip, user_name)) WHERE x >= @",
+    "SELECT w, user_name, n FROM (SELECT hop(event_time, INTERVAL '10 seconds', INTERVAL '30 seconds') AS w, user_name, count(*) AS n FROM cloudtrail GROUP BY w, user_name HAVING count(*) >= @ - 1) QUALIFY first_seen(INTERVAL '40 seconds') OVER (PARTITION BY user_name)",
     // As the second one, but for when it is silent.
     "learn: SELECT user_name, event_time FROM cloudtrail QUALIFY first_seen(INTERVAL '30 seconds') OVER (PARTITION BY user_name)",
 ];

@@ -49,6 +49,20 @@ const KNOWN: &[Known] = &[
         workers: 2,
         shards: 2,
     },
+    Known {
+        name: "a first one that is taken back, as what else is asked holds no more, does not come again",
+        sql: "SELECT user_name, event_time FROM cloudtrail QUALIFY first_seen(INTERVAL '5 seconds') OVER (PARTITION BY read_only) AND count(*) OVER (PARTITION BY read_only ORDER BY event_time RANGE BETWEEN INTERVAL '21 seconds' PRECEDING AND INTERVAL '1 seconds' PRECEDING) <> 1",
+        learn: 0,
+        records: &[
+            (0, r#"{"eventTime":"2025-06-15T15:06:32Z","eventID":"e1","eventName":"A"}"#),
+            (0, r#"{"eventTime":"2025-06-15T15:06:26Z","eventID":"e2","eventName":"A"}"#),
+            (0, r#"{"eventTime":"2025-06-15T15:06:25Z","eventID":"e3","eventName":"A"}"#),
+        ],
+        cuts: &[true, true, true],
+        lives: &[Life::WHOLE; 3],
+        workers: 1,
+        shards: 1,
+    },
 ];
 
 #[test]

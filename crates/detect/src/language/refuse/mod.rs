@@ -18,11 +18,12 @@ mod warnings;
 use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion_sql::sqlparser::ast::{Expr, Query, Select, Spanned};
+use datafusion_sql::sqlparser::ast::{Cte, Expr, Query, Select, Spanned};
 use watchfire_record::Stream;
 
 use super::diagnostic::Diagnostic;
 use super::parse::Parsed;
+use super::windowed::common_tables;
 use crate::tables::Table;
 
 /// More diagnostics than a person reads of one file are not collected.
@@ -32,7 +33,15 @@ const MOST: usize = 50;
 /// file. What cannot be decided without types is left to the planner.
 #[must_use]
 pub fn check(parsed: &Parsed, streams: &[Stream], tables: &[Arc<Table>]) -> Vec<Diagnostic> {
-    let mut checker = Checker { parsed, streams, tables, with_names: Vec::new(), sequences: 0, found: Vec::new() };
+    let mut checker = Checker {
+        parsed,
+        streams,
+        tables,
+        with_names: Vec::new(),
+        common_tables: common_tables(&parsed.query),
+        sequences: 0,
+        found: Vec::new(),
+    };
     checker.query(&parsed.query);
     if !checker.found.iter().any(Diagnostic::is_error) {
         checker.columns();
@@ -50,6 +59,8 @@ struct Checker<'a> {
     tables: &'a [Arc<Table>],
     /// Names that WITH clauses have defined so far; the planner knows where each is visible.
     with_names: Vec<String>,
+    /// All common table expressions.
+    common_tables: Vec<Cte>,
     /// How many joins and sub-queries of streams there are.
     sequences: usize,
     found: Vec<Diagnostic>,

@@ -1,8 +1,8 @@
 //! OVER clauses: sliding ranges of time before each row, and first_seen.
 
 use datafusion_sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Interval, OrderByExpr, Select, Spanned, Value,
-    WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Interval, OrderByExpr, Select, Spanned,
+    Value, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
 };
 
 use datafusion_sql::sqlparser::tokenizer::Token;
@@ -10,7 +10,8 @@ use datafusion_sql::sqlparser::tokenizer::Token;
 use super::{Checker, Context};
 use crate::language::codes;
 use crate::language::diagnostic::Diagnostic;
-use crate::language::windows::{self, Problem, folded, same};
+use crate::language::windowed::{RowTime, names, row_time};
+use crate::language::windows::{self, Problem, same};
 
 const RANGE_EXAMPLE: &str = "RANGE INTERVAL '5 minutes' PRECEDING";
 
@@ -68,6 +69,10 @@ impl Checker<'_> {
                 let error = self.error(codes::FIRST_SEEN, span, problem);
                 self.report(error.help(FORM));
             }
+            (None, _) if context.grouped => self.over_groups(function, context),
+            (None, _) if row_time(context.select, &self.common_tables) == RowTime::Unnamed => {
+                self.no_start(function, context);
+            }
             (None, Some(Expr::Interval(interval))) => self.interval(interval, span),
             _ => {}
         }
@@ -104,8 +109,16 @@ impl Checker<'_> {
     }
 
     fn order(&mut self, function: &Function, spec: &WindowSpec, context: Context<'_>) {
+        if context.grouped {
+            return self.over_groups(function, context);
+        }
+        let time = match row_time(context.select, &self.common_tables) {
+            RowTime::Record => Ident::new("event_time"),
+            RowTime::Window(start) => start,
+            RowTime::Unnamed => return self.no_start(function, context),
+        };
         let ordered = match spec.order_by.as_slice() {
-            [OrderByExpr { expr, options, with_fill: None }] => is_event_time(expr) && options.asc != Some(false),
+            [OrderByExpr { expr, options, with_fill: None }] => names(expr, &time) && options.asc != Some(false),
             _ => false,
         };
         if ordered {
@@ -113,16 +126,37 @@ impl Checker<'_> {
         }
         let first = spec.order_by.first().and_then(|order| self.parsed.source.expression(&order.expr));
         let span = first.unwrap_or_else(|| self.over_span(function, context));
-        let message = match spec.order_by.as_slice() {
-            [] => "without an order, OVER counts the whole stream and needs memory without end",
-            _ => "a sliding range is ordered by event_time alone, ascending",
+        let message = match (spec.order_by.as_slice(), time.value == "event_time") {
+            ([], _) => "without an order, OVER counts the whole stream and needs memory without end".to_owned(),
+            (_, true) => "a sliding range is ordered by event_time alone, ascending".to_owned(),
+            (_, false) => format!("a sliding range over windows is ordered by their start alone, `{time}`, ascending"),
         };
         let error = self.error(codes::OVER_ORDER, span, message);
         self.report(
             error
                 .label(if spec.order_by.is_empty() { "no ORDER BY here" } else { "ordered by this" })
-                .help(format!("write OVER (PARTITION BY … ORDER BY event_time {RANGE_EXAMPLE})")),
+                .help(format!("write OVER (PARTITION BY … ORDER BY {time} {RANGE_EXAMPLE})")),
         );
+    }
+
+    /// A range over the groups of its own SELECT.
+    fn over_groups(&mut self, function: &Function, context: Context<'_>) {
+        let span = self.over_span(function, context);
+        let error =
+            self.error(codes::COMPOSED, span, "a sliding range over windows stands around them, not among them");
+        self.report(error.label("computed beside the groups").help(
+            "put the windows into a sub-query: FROM (SELECT tumble(…) AS start, … GROUP BY …), and the range into the SELECT around it",
+        ));
+    }
+
+    /// A range over windows that do not say when they start.
+    fn no_start(&mut self, function: &Function, context: Context<'_>) {
+        let span = self.over_span(function, context);
+        let message = "the windows that this slides over do not give their start, which orders them";
+        let error = self.error(codes::COMPOSED, span, message);
+        self.report(error.help(
+            "add it to the SELECT of the GROUP BY: tumble(event_time, INTERVAL '1 hour') AS start, and write ORDER BY start",
+        ));
     }
 
     fn frame(&mut self, frame: &WindowFrame, span: std::ops::Range<usize>) {
@@ -230,14 +264,6 @@ impl Checker<'_> {
             }
         }
         start..end
-    }
-}
-
-fn is_event_time(expr: &Expr) -> bool {
-    match expr {
-        Expr::Identifier(name) => folded(name) == "event_time",
-        Expr::CompoundIdentifier(parts) => parts.last().is_some_and(|name| folded(name) == "event_time"),
-        _ => false,
     }
 }
 

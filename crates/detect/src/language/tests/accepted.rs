@@ -40,6 +40,13 @@ fn shorthands_are_written_out() {
              RANGE BETWEEN INTERVAL '30 days' PRECEDING AND INTERVAL '1 microsecond' PRECEDING) = 0)",
         ),
         (
+            "SELECT n FROM (SELECT t.*, n + 1 AS m FROM (SELECT tumble(event_time, INTERVAL '1 hour') AS Hour, region, count(*) AS n \
+             FROM cloudtrail GROUP BY 1, region) AS t) AS u QUALIFY first_seen(INTERVAL '7 days') OVER (PARTITION BY region)",
+            "SELECT n FROM (SELECT t.*, n + 1 AS m FROM (SELECT tumble(event_time, INTERVAL '1 hour') AS Hour, region, count(*) AS n \
+             FROM cloudtrail GROUP BY 1, region) AS t) AS u QUALIFY (count(*) OVER (PARTITION BY region ORDER BY Hour \
+             RANGE BETWEEN INTERVAL '7 days' PRECEDING AND INTERVAL '1 microsecond' PRECEDING) = 0)",
+        ),
+        (
             "SELECT status::bigint AS a, CAST(status AS TEXT) AS b, status FROM api",
             "SELECT TRY_CAST(status AS BIGINT) AS a, TRY_CAST(status AS TEXT) AS b, status FROM api",
         ),

@@ -29,6 +29,32 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("SELECT * FROM (SELECT * FROM cloudtrail LIMIT 5) t", "W013", "LIMIT 5"),
     ("SELECT DISTINCT region FROM cloudtrail", "W014", "DISTINCT"),
     ("SELECT DISTINCT ON (region) region FROM cloudtrail", "W014", "DISTINCT"),
+    // Ranges over windows.
+    (
+        "SELECT n FROM (SELECT tumble(event_time, INTERVAL '1 hour') AS hour, count(*) AS n FROM cloudtrail GROUP BY hour) \
+         QUALIFY n > sum(n) OVER (ORDER BY event_time RANGE INTERVAL '1 day' PRECEDING)",
+        "W021",
+        "event_time",
+    ),
+    (
+        "WITH hours AS (SELECT hop(event_time, INTERVAL '1 hour', INTERVAL '2 hours') AS hour, count(*) AS n FROM cloudtrail GROUP BY hour), \
+         later AS (SELECT n, hour AS start FROM hours) \
+         SELECT n FROM later QUALIFY n > sum(n) OVER (ORDER BY hour RANGE INTERVAL '1 day' PRECEDING)",
+        "W021",
+        "hour",
+    ),
+    (
+        "SELECT n FROM (SELECT count(*) AS n FROM cloudtrail GROUP BY tumble(event_time, INTERVAL '1 hour')) \
+         QUALIFY n > sum(n) OVER (ORDER BY hour RANGE INTERVAL '1 day' PRECEDING)",
+        "W048",
+        "sum(n) OVER (ORDER BY hour RANGE INTERVAL '1 day' PRECEDING)",
+    ),
+    (
+        "SELECT count(*) AS n FROM cloudtrail GROUP BY tumble(event_time, INTERVAL '1 hour'), region \
+         QUALIFY first_seen(INTERVAL '1 day') OVER (PARTITION BY region)",
+        "W048",
+        "first_seen(INTERVAL '1 day') OVER (PARTITION BY region)",
+    ),
     // Windows of other kinds and other engines.
     (
         "SELECT count(*) FROM cloudtrail GROUP BY session(event_time, INTERVAL '5 minutes')",

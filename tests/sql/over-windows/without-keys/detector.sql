@@ -1,7 +1,7 @@
 /*
-title = "Refused"
+title    = "Without keys"
 severity = "low"
-about = "It shows what is said."
+about    = "All windows are of one range."
 */
 SELECT start, calls, before
 FROM (SELECT start, calls, sum(calls) OVER (ORDER BY start RANGE BETWEEN INTERVAL '24 hours' PRECEDING AND INTERVAL '1 hour' PRECEDING) / 24.0 AS before

@@ -1,0 +1,10 @@
+/*
+title = "Refused"
+severity = "low"
+about = "It shows what is said."
+*/
+SELECT hour, often FROM (
+  SELECT tumble(event_time, INTERVAL '1 hour') AS hour, count(*) AS often
+  FROM (SELECT * FROM events QUALIFY count(*) OVER (ORDER BY event_time RANGE INTERVAL '1 hour' PRECEDING) >= 5)
+  GROUP BY tumble(event_time, INTERVAL '1 hour'))
+QUALIFY often > sum(often) OVER (ORDER BY hour RANGE BETWEEN INTERVAL '1 day' PRECEDING AND INTERVAL '1 hour' PRECEDING)
