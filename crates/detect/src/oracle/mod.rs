@@ -166,13 +166,8 @@ fn named(detector: &Detector, streams: &[Stream], inputs: &[RecordBatch], batch:
             rows.map(found).collect::<Result<_>>()?
         }
         Operator::Match => {
-            let joined: Vec<Vec<ArrayRef>> = detector
-                .plan
-                .inputs
-                .iter()
-                .zip(inputs)
-                .map(|(i, records)| joined(i, records))
-                .collect::<Result<_>>()?;
+            let joined = detector.plan.inputs.iter().zip(inputs).map(|(input, records)| joined(input, records));
+            let joined = joined.collect::<Result<Vec<_>>>()?;
             let one = |row: usize| of_match(detector, streams, (inputs, &joined), records_of(row)[0], row_at(row));
             rows.map(one).collect()
         }
