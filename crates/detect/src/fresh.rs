@@ -12,9 +12,7 @@ use crate::operators::over_windows::row_version;
 use crate::operators::pairs::Pairs;
 use crate::operators::versions::RangeVersion;
 use crate::operators::window_members::{Member, key_types};
-use crate::operators::{
-    FirstSeen, Manner, Newcomer, OverRange, OverWindows, Sequences, StatefulOperator, Windows,
-};
+use crate::operators::{FirstSeen, Manner, Newcomer, OverRange, OverWindows, Sequences, StatefulOperator, Windows};
 use crate::plan::Operator;
 
 /// What comes with a change of detectors, for one shard; each by the number of its operator.

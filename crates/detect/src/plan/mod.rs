@@ -2,6 +2,7 @@
 //! what can be run, and put into one of the forms that operators have.
 
 pub mod aggregates;
+mod apart;
 mod checked;
 mod context;
 pub mod flatten;
@@ -37,7 +38,8 @@ use crate::tables::Table;
 
 pub use context::PlanningContext;
 use flatten::{Flat, flatten};
-use lift::{Requests, lift};
+use lift::Requests;
+pub(crate) use lift::lift;
 pub use look_up::LookUp;
 pub use over_windows::WindowRows;
 pub use sequence::{Sequence, SequenceKind};
@@ -274,6 +276,7 @@ pub struct Planner {
     streams: Vec<Stream>,
     tables: Vec<Arc<Table>>,
     analyzer: Analyzer,
+    joiner: Optimizer,
     simplifier: Optimizer,
     options: ConfigOptions,
 }
@@ -294,11 +297,8 @@ impl Planner {
             streams: streams.to_vec(),
             tables: tables.to_vec(),
             analyzer: Analyzer::new(),
-            simplifier: Optimizer::with_rules(vec![
-                // EXISTS and NOT EXISTS as the joins that they are.
-                Arc::new(DecorrelatePredicateSubquery::new()),
-                Arc::new(SimplifyExpressions::new()),
-            ]),
+            joiner: Optimizer::with_rules(vec![Arc::new(DecorrelatePredicateSubquery::new())]),
+            simplifier: Optimizer::with_rules(vec![Arc::new(SimplifyExpressions::new())]),
             options: ConfigOptions::new(),
         }
     }
@@ -320,15 +320,20 @@ impl Planner {
     /// # Errors
     /// If a name or type is wrong, or the plan is no form that can be run.
     pub fn plan(&self, query: &Query) -> Result<DetectorPlan, PlanProblem> {
-        let logical = self.logical(query)?;
-        sequence::refuse_sub_queries(&logical)?;
-        let flat = flatten(&logical)?;
+        let written = self.written(query)?;
+        let plan = self.plan_of(&self.simplified(written.clone())?)?;
+        Ok(DetectorPlan { logical: written, ..plan })
+    }
+
+    fn plan_of(&self, logical: &LogicalPlan) -> Result<DetectorPlan, PlanProblem> {
+        sequence::refuse_sub_queries(logical)?;
+        let flat = flatten(logical)?;
         match flat.base {
-            LogicalPlan::TableScan(_) => self.plan_match(&logical, &flat),
-            LogicalPlan::Window(node) => range::plan(self, &logical, &flat, node),
-            LogicalPlan::Aggregate(node) => window::plan(self, &logical, &flat, node),
-            LogicalPlan::Join(node) => sequence::plan(self, &logical, &flat, node),
-            LogicalPlan::Union(_) => union::plan(self, &logical, &flat),
+            LogicalPlan::TableScan(_) => self.plan_match(logical, &flat),
+            LogicalPlan::Window(node) => range::plan(self, logical, &flat, node),
+            LogicalPlan::Aggregate(node) => window::plan(self, logical, &flat, node),
+            LogicalPlan::Join(node) => sequence::plan(self, logical, &flat, node),
+            LogicalPlan::Union(_) => union::plan(self, logical, &flat),
             other => Err(PlanProblem::form(
                 format!("a detector does not run `{}`", first_word(&other.display().to_string())),
                 "write one SELECT over one stream: WHERE, then a sliding range (OVER) or a window (GROUP BY tumble(…))",
@@ -336,14 +341,23 @@ impl Planner {
         }
     }
 
-    fn logical(&self, query: &Query) -> Result<LogicalPlan> {
+    fn simplified(&self, written: LogicalPlan) -> Result<LogicalPlan> {
+        apart::names_away(self.optimize(&self.simplifier, apart::lists_apart(written)?)?)
+    }
+
+    fn optimize(&self, by: &Optimizer, plan: LogicalPlan) -> Result<LogicalPlan> {
+        by.optimize(plan, &OptimizerContext::new().with_skip_failing_rules(false), |_, _| {})
+    }
+
+    /// The plan as the query has it, with its types, and with nothing that can fail.
+    fn written(&self, query: &Query) -> Result<LogicalPlan> {
         let options =
             ParserOptions { collect_spans: true, map_string_types_to_utf8view: false, ..ParserOptions::default() };
         let planner = SqlToRel::new_with_options(&self.context, options);
         let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(with_window_ends(query))))?;
         let plan = self.analyzer.execute_and_check(plan, &self.options, |_, _| {})?;
-        let plan = window::each_key_once(nothing_that_can_fail(plan)?)?;
-        self.simplifier.optimize(plan, &OptimizerContext::new().with_skip_failing_rules(false), |_, _| {})
+        // EXISTS and NOT EXISTS as the joins that they are.
+        self.optimize(&self.joiner, window::each_key_once(nothing_that_can_fail(plan)?)?)
     }
 
     fn plan_match(&self, logical: &LogicalPlan, flat: &Flat<'_>) -> Result<DetectorPlan, PlanProblem> {

@@ -50,6 +50,9 @@ impl Settings {
     }
 }
 
+/// The stack of a thread that tries cases.
+const STACK_BYTES: usize = 32 << 20;
+
 /// Tries cases until all are done, the time is over, or enough have failed. The last line says what came of it.
 ///
 /// # Panics
@@ -65,7 +68,9 @@ pub fn run<S: Strategy>(
     let (next, done, failures) = (AtomicU64::new(settings.first), AtomicU64::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..settings.threads {
-            scope.spawn(|| {
+            // DataFusion's frames are large where it is not optimised.
+            let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+            let tried = thread.spawn_scoped(scope, || {
                 let strategy = cases();
                 while let ControlFlow::Continue(index) = claim(settings, begun, &next, &failures) {
                     if let Err(failure) = try_one(settings, index, &strategy, &check) {
@@ -77,6 +82,7 @@ pub fn run<S: Strategy>(
                     }
                 }
             });
+            tried.expect("there is room for a thread");
         }
     });
     let (failures, done) = (failures.into_inner().unwrap(), done.into_inner());

@@ -1,15 +1,17 @@
-//! What is said never to hold does not hold for any record.
+//! What is said never to hold does not hold for any record, and what is planned is what is written.
 
-use arrow::array::{ArrayRef, Int64Array, StringArray};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use datafusion_expr::Expr;
 use proptest::prelude::*;
 use std::sync::Arc;
 use watchfire_record::json::PathStep;
 use watchfire_record::{ColumnDefinition, ColumnType, Stream};
 
-use crate::compile::compile;
+use crate::compile::{compile, compile_text};
 use crate::expression::{Conjunction, record_batch, schema};
 use crate::language::codes;
-use crate::plan::Planner;
+use crate::plan::flatten::flatten;
+use crate::plan::{DetectorPlan, Planner, lift};
 
 const TEXTS: [Option<&str>; 5] = [None, Some("x"), Some("xy"), Some("Y"), Some("true")];
 const NUMBERS: [Option<i64>; 5] = [None, Some(-1), Some(0), Some(2), Some(3)];
@@ -56,29 +58,72 @@ fn condition() -> impl Strategy<Value = String> {
     })
 }
 
+fn text(below: &str, above: &str) -> String {
+    let above = above.replace("events.a", "a");
+    format!(
+        "/*\ntitle = \"t\"\nseverity = \"low\"\nabout = \"a\"\n*/\nSELECT event_id FROM (SELECT * FROM events WHERE {below}) WHERE {above}"
+    )
+}
+
+/// Records with every value of each column beside every one of the others.
+fn records() -> RecordBatch {
+    let rows = TEXTS.len() * TEXTS.len() * NUMBERS.len();
+    let pick = |row: usize, place: u32| row / 5usize.pow(place) % 5;
+    let texts =
+        |place: u32| -> ArrayRef { Arc::new((0..rows).map(|row| TEXTS[pick(row, place)]).collect::<StringArray>()) };
+    let numbers: ArrayRef = Arc::new((0..rows).map(|row| NUMBERS[pick(row, 2)]).collect::<Int64Array>());
+    let fields = ["a", "b", "n"].map(|name| {
+        let column_type = stream().column_type(name).unwrap().arrow();
+        arrow::datatypes::Field::new(name, column_type, true)
+    });
+    record_batch(&schema(fields.to_vec()), vec![texts(0), texts(1), numbers], rows)
+}
+
+fn passing(predicates: &[Expr]) -> Vec<u32> {
+    let records = records();
+    Conjunction::compile(predicates, &records.schema()).unwrap().rows(&records)
+}
+
+/// The conditions of a plan that nothing was made simpler in.
+fn as_written(plan: &DetectorPlan) -> Vec<Expr> {
+    let flat = flatten(&plan.logical).ok().unwrap();
+    flat.predicates.iter().map(|predicate| lift(predicate, &stream()).unwrap()).collect()
+}
+
+#[test]
+fn lists_with_null_are_not_taken_for_sets() {
+    for (condition, rows) in [
+        ("n NOT IN (NULL, 0) AND n IN (-1, -1)", 0),
+        ("NOT (n IN (0, 2) AND n IN (2, NULL))", 50),
+        ("n NOT IN (0, 2) OR n NOT IN (3, 7)", 100),
+        ("n IN (-1, 0) AND n IN (0, 2)", 25),
+        ("(n = 0 OR n = 2) AND (n = 2 OR n = 3)", 25),
+        ("NOT (n IN (0, 2) AND n IN (3, 7))", 100),
+    ] {
+        let detector = compile_text(&Planner::new(&[stream()]), "d", &text(condition, "true")).unwrap();
+        assert_eq!(passing(&detector.plan.inputs[0].predicates).len(), rows, "{condition}");
+        assert_eq!(passing(&as_written(&detector.plan)).len(), rows, "{condition}, as written");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 
     #[test]
     fn what_is_said_never_to_hold_holds_for_no_record(below in condition(), above in condition()) {
-        let above_alias = above.replace("events.a", "a");
-        let text = format!(
-            "/*\ntitle = \"t\"\nseverity = \"low\"\nabout = \"a\"\n*/\nSELECT event_id FROM (SELECT * FROM events WHERE {below}) WHERE {above_alias}"
-        );
+        let text = text(&below, &above);
         let (detector, said) = compile(&Planner::new(&[stream()]), "d", "d", &text);
         let never = said.iter().any(|said| said.code == codes::NEVER && said.message.starts_with("no row passes"));
         let Some(detector) = detector.filter(|_| never) else { return Ok(()) };
-        let rows = TEXTS.len() * TEXTS.len() * NUMBERS.len();
-        let pick = |row: usize, place: u32| row / 5usize.pow(place) % 5;
-        let texts = |place: u32| -> ArrayRef { Arc::new((0..rows).map(|row| TEXTS[pick(row, place)]).collect::<StringArray>()) };
-        let numbers: ArrayRef = Arc::new((0..rows).map(|row| NUMBERS[pick(row, 2)]).collect::<Int64Array>());
-        let fields = ["a", "b", "n"].map(|name| {
-            let column_type = stream().column_type(name).unwrap().arrow();
-            arrow::datatypes::Field::new(name, column_type, true)
-        });
-        let fields = schema(fields.to_vec());
-        let batch = record_batch(&fields, vec![texts(0), texts(1), numbers], rows);
-        let passing = Conjunction::compile(&detector.plan.inputs[0].predicates, &fields).unwrap().rows(&batch);
+        let passing = passing(&detector.plan.inputs[0].predicates);
         prop_assert!(passing.is_empty(), "{text}\n{said:?}\nbut rows {passing:?} pass");
+    }
+
+    #[test]
+    fn what_is_planned_is_what_is_written(below in condition(), above in condition()) {
+        let text = text(&below, &above);
+        let (Some(detector), _) = compile(&Planner::new(&[stream()]), "d", "d", &text) else { return Ok(()) };
+        let (planned, written) = (passing(&detector.plan.inputs[0].predicates), passing(&as_written(&detector.plan)));
+        prop_assert_eq!(planned, written, "{}", text);
     }
 }
