@@ -24,6 +24,18 @@ pub fn peak_memory() -> u64 {
     kilobytes.unwrap_or(0) * 1024
 }
 
+/// The memory that this process may take, bytes: the machine's, or less where it runs in a group with a limit. `None`
+/// where the system does not say.
+pub fn memory() -> Option<u64> {
+    let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    let groups = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+    });
+    groups.into_iter().filter_map(number).chain(machine).min()
+}
+
 /// The processor's name.
 pub fn processor() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

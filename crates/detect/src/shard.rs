@@ -210,12 +210,18 @@ impl Shard {
         operators.iter_mut().enumerate().map(of).collect()
     }
 
-    /// Throws keys out of an operator of a stream that takes too many bytes, of which this was just told; true if it
-    /// did. A sequence sees to it itself.
-    pub fn shed(&mut self, stream: usize, operator: usize, told: &Told) -> bool {
+    /// How many keys its operators keep, but for sequences.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        let operators = self.streams.iter().flat_map(|stream| stream.operators.iter().flatten());
+        operators.map(|kept| kept.operator.keys()).sum()
+    }
+
+    /// Throws keys out of an operator of a stream that takes more than `most` bytes, of which this was just told; true
+    /// if it did. A sequence sees to it itself.
+    pub fn shed(&mut self, stream: usize, operator: usize, told: &Told, most: u64) -> bool {
         let StreamState { operators, keys, .. } = &mut self.streams[stream];
         let OperatorStatistics { keys: count, bytes, .. } = told.statistics;
-        let most = self.manner.bytes as u64;
         let Some(kept) = operators[operator].as_mut().filter(|_| bytes > most) else { return false };
         let Some(kind) = keys[kept.keys].as_mut() else { return false };
         let keep = u128::from(count) * u128::from(most) * 9 / 10 / u128::from(bytes);

@@ -12,7 +12,7 @@ use watchfire_record::{DetectorInfo, Finding, Severity, State, Value};
 use crate::metrics::DetectorMetrics;
 
 /// The names of the limits, in the order in which they are counted.
-pub const LIMITS: [&str; 3] = ["keys", "bytes", "cpu"];
+pub const LIMITS: [&str; 4] = ["keys", "bytes", "cpu", "state"];
 /// The program's own detector: what it says of others.
 pub const DETECTOR: &str = "watchfire-limits";
 /// How long what a detector costs is looked at, microseconds.
@@ -20,7 +20,7 @@ const WINDOW: i64 = 60_000_000;
 /// What is said once in this time is not said again, microseconds.
 const SAID_FOR: i64 = 3_600_000_000;
 
-/// What one detector may take; `None` for no limit of its own.
+/// What one detector may take, and all together; `None` for no limit of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Caps {
     /// Keys, over all shards. More: those of least count that never fired go first.
@@ -29,6 +29,9 @@ pub struct Caps {
     pub bytes: Option<u64>,
     /// Of one core's time, as a part of 1, over a sliding minute. More: the detector is stopped.
     pub cpu: Option<f64>,
+    /// Bytes of state of all detectors together, about, over all shards. More: of those that keep most keys go until
+    /// there are fewer.
+    pub state: Option<u64>,
 }
 
 impl Caps {
@@ -38,8 +41,28 @@ impl Caps {
         let part =
             |of: Option<u64>| of.map(|of| usize::try_from(of / shards.max(1) as u64).unwrap_or(usize::MAX).max(1));
         let keys = part(self.keys).map_or(KEYS, |keys| keys.min(KEYS));
-        Manner { fires_early, keys, bytes: part(self.bytes).unwrap_or(usize::MAX) }
+        let [bytes, all_bytes] = [self.bytes, self.state].map(|bytes| part(bytes).unwrap_or(usize::MAX));
+        Manner { fires_early, keys, bytes, all_bytes }
     }
+}
+
+/// The most that each of some sizes may be, so that all together are no more than `most`; `None` if they are. What is
+/// less than its share leaves more to others.
+#[must_use]
+pub fn level(mut sizes: Vec<u64>, most: u64) -> Option<u64> {
+    let sum = sizes.iter().fold(0, |sum: u64, size| sum.saturating_add(*size));
+    if sum <= most {
+        return None;
+    }
+    sizes.sort_unstable();
+    let (mut left, mut others) = (most, sizes.len() as u64);
+    for size in sizes {
+        if size > left / others {
+            return Some(left / others);
+        }
+        (left, others) = (left - size, others - 1);
+    }
+    None
 }
 
 /// That a detector passed a limit.
@@ -69,7 +92,7 @@ static INFO: LazyLock<Arc<DetectorInfo>> = LazyLock::new(|| {
         title: "A detector passed its limit".into(),
         severity: Severity::Medium,
         attack: Vec::new(),
-        about: "A detector took more keys, bytes or CPU than limits.detector lets it have. It alone was slowed or stopped."
+        about: "A detector took more keys, bytes or CPU than limits.detector lets it have, or kept most of what was too much by limits.state. It alone was slowed or stopped."
             .into(),
         noise: Some("More traffic than usual, or a rule that is wider than it was meant to be.".into()),
         response: Some(
@@ -163,6 +186,11 @@ pub struct Governor {
 const LOOK: i64 = 1_000_000;
 
 impl Governor {
+    /// A detector that was stopped starts again: what it had cost is not held against it.
+    pub fn forget(&mut self, detector: &str) {
+        self.seen.remove(detector);
+    }
+
     /// Those that cost more than `most`, a part of one core's time, over the last minute, each with what it cost. Looks
     /// once a second.
     pub fn above(&mut self, most: f64, now: i64, detectors: &[Arc<DetectorMetrics>]) -> Vec<(String, f64)> {
@@ -239,9 +267,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_much_is_taken_from_the_largest() {
+        assert_eq!(level(vec![10, 20, 30], 60), None);
+        assert_eq!(level(vec![1000, 10, 20], 60), Some(30));
+        assert_eq!(level(vec![1000, 10, 500], 110), Some(50));
+        assert_eq!(level(vec![7, 7], 6), Some(3));
+        assert_eq!(level(Vec::new(), 0), None);
+    }
+
+    #[test]
     fn limits_are_for_all_shards_together() {
-        let caps = Caps { keys: Some(10), bytes: Some(1 << 20), cpu: None };
-        assert_eq!(caps.manner(true, 4), Manner { fires_early: true, keys: 2, bytes: 1 << 18 });
+        let caps = Caps { keys: Some(10), bytes: Some(1 << 20), cpu: None, state: Some(1 << 24) };
+        assert_eq!(caps.manner(true, 4), Manner { fires_early: true, keys: 2, bytes: 1 << 18, all_bytes: 1 << 22 });
         assert_eq!(Caps::default().manner(false, 4), Manner::default());
     }
 }

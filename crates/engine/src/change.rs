@@ -165,7 +165,9 @@ impl Changer {
             version: self.metrics.rules.version.load(Relaxed),
             ..Change::default()
         };
-        self.stopped.retain(|name, _| plan.stopped.contains(name));
+        for (name, _) in self.stopped.extract_if(.., |name, _| !plan.stopped.contains(name)) {
+            self.governor.forget(&name);
+        }
         if plan.ends.is_empty() && plan.begins.is_empty() {
             return Ok(change);
         }

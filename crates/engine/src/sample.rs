@@ -45,7 +45,7 @@ impl Sample {
     ) -> Result<Self, EngineError> {
         let stream = &detectors.stream;
         let hasher = SecretHasher::new([0; 4]);
-        let judge = Judge::new(Arc::clone(detectors), hasher, 1);
+        let judge = Judge::new(Arc::clone(detectors), hasher, 1, false);
         let mut judge = judge.map_err(|error| EngineError::Detector(error.to_string()))?;
         let mut requests = detectors.decoded.clone();
         let wanted = columns.iter().filter_map(|name| {

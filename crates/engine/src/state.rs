@@ -3,17 +3,23 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use watchfire_detect::operators::Manner;
+use watchfire_detect::operators::{Manner, OperatorStatistics};
 use watchfire_detect::{Cost, Shard, Step, Told};
 use watchfire_record::{Clock, DetectorInfo, Finding, Value};
 
-use crate::caps::{Passed, Said};
+use crate::caps::{Passed, Said, level};
 use crate::job::{Outcome, ShardInput};
 use crate::metrics::{DetectorMetrics, Metrics};
 use crate::rules::{Preparation, RuleSet};
 
 /// How often operators' counts are told, microseconds.
 const STATISTICS_INTERVAL: i64 = 1_000_000;
+
+/// Keys that may come before operators' counts are told again, if all together may take so many bytes only.
+const KEYS_UNTOLD: usize = 100_000;
+
+/// A limit that was passed by its place among all, what was taken, and what may be.
+type Limit = (usize, u64, u64);
 
 /// One shard, and what came for it before its turn.
 pub struct StateShard {
@@ -23,6 +29,8 @@ pub struct StateShard {
     waiting: BTreeMap<u64, ShardInput>,
     next: u64,
     told_at: i64,
+    /// How many keys there were then.
+    keys_told: usize,
     manner: Manner,
     /// Whether counts are told each time.
     thorough: bool,
@@ -47,6 +55,7 @@ impl StateShard {
             waiting: BTreeMap::new(),
             next: 0,
             told_at: i64::MIN,
+            keys_told: 0,
             manner,
             thorough,
             evicted: HashMap::new(),
@@ -111,57 +120,66 @@ impl StateShard {
     fn tell_now_and_then(&mut self, last: Option<&ShardInput>) -> Vec<Finding> {
         let Some(ShardInput { now, times, .. }) = last else { return Vec::new() };
         let is_over = times.iter().any(|time| time.watermark == i64::MAX);
-        if !self.thorough && !is_over && now.saturating_sub(self.told_at) < STATISTICS_INTERVAL {
+        let waits = now.saturating_sub(self.told_at) < STATISTICS_INTERVAL && !self.has_grown();
+        if !self.thorough && !is_over && waits {
             return Vec::new();
         }
         self.told_at = *now;
         self.tell()
     }
 
+    /// Whether there are so many more keys that they may take more than all may, before they are told again.
+    fn has_grown(&self) -> bool {
+        self.manner.all_bytes < usize::MAX && self.shard.keys() > self.keys_told + self.keys_told / 4 + KEYS_UNTOLD
+    }
+
     /// Says what the operators count and cost, and has those shed keys that take too much; what is to be said of that.
     fn tell(&mut self) -> Vec<Finding> {
         let rules = Arc::clone(&self.rules);
         let mut said = Vec::new();
-        for (stream, of_stream) in rules.streams.iter().enumerate() {
-            let told = self.shard.told(stream);
+        let told: Vec<_> = (0..rules.streams.len()).map(|stream| self.shard.told(stream)).collect();
+        let sizes = told.iter().flatten().flatten().map(|told| told.statistics.bytes).collect();
+        let most = level(sizes, self.manner.all_bytes as u64).unwrap_or(u64::MAX);
+        for ((stream, of_stream), told) in rules.streams.iter().enumerate().zip(told) {
             let operators = of_stream.detectors.operators.iter().zip(&of_stream.detectors.numbers).enumerate();
             for ((operator, (members, number)), told) in operators.zip(told) {
                 let Some(told) = told else { continue };
-                let limit = self.passed(stream, operator, *number, &told);
+                let passed = self.passed(stream, operator, *number, &told, most);
                 for member in members {
                     let detector = &of_stream.metrics[*member];
                     detector.tell(self.index, *number, told.statistics);
                     detector.add_cost(Cost { keeping: told.nanos / members.len() as u64, ..Cost::default() });
                     let info = &of_stream.detectors.detectors[*member].info;
-                    said.extend(limit.and_then(|limit| self.say(detector, info, limit, &told)));
+                    said.extend(passed.and_then(|passed| self.say(detector, info, passed)));
                 }
             }
         }
+        self.keys_told = self.shard.keys();
         said
     }
 
-    /// Which limit an operator has passed; of its bytes it is brought below it.
-    fn passed(&mut self, stream: usize, operator: usize, number: u32, told: &Told) -> Option<usize> {
-        let evicted = self.evicted.insert(number, told.statistics.evicted).unwrap_or(0);
-        if self.shard.shed(stream, operator, told) {
-            return Some(1);
+    /// Which limit an operator has passed, what it took, and what it may take; of its bytes, of which all leave it so
+    /// many, it is brought below.
+    fn passed(&mut self, stream: usize, operator: usize, number: u32, told: &Told, left: u64) -> Option<Limit> {
+        let OperatorStatistics { keys, bytes, evicted, .. } = told.statistics;
+        let evicted_before = self.evicted.insert(number, evicted).unwrap_or(0);
+        let own = self.manner.bytes as u64;
+        let most = own.min(left);
+        if self.shard.shed(stream, operator, told, most) {
+            return Some((if own <= left { 1 } else { 3 }, bytes, most));
         }
-        (told.statistics.evicted > evicted).then_some(0)
+        (evicted > evicted_before).then_some((0, keys + evicted, self.manner.keys as u64))
     }
 
-    fn say(&mut self, detector: &DetectorMetrics, info: &DetectorInfo, limit: usize, told: &Told) -> Option<Finding> {
+    fn say(&mut self, detector: &DetectorMetrics, info: &DetectorInfo, (limit, took, most): Limit) -> Option<Finding> {
         let now = self.clock.now();
         let count = |count: u64| Value::Integer(i64::try_from(count).unwrap_or(i64::MAX));
-        let (took, most) = [
-            (told.statistics.keys + told.statistics.evicted, self.manner.keys),
-            (told.statistics.bytes, self.manner.bytes),
-        ][limit];
         let passed = Passed {
             detector: &info.name,
             version: &info.version,
             limit,
             took: count(took),
-            most: count(most as u64),
+            most: count(most),
             outcome: "keys of least count were forgotten",
             now,
         };

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use watchfire_engine::caps::DETECTOR;
@@ -52,6 +53,8 @@ struct Users {
     dear: Option<&'static str>,
     /// What is asked for after three quarters of them.
     ask: Option<(RuleControl, Vec<Arc<Detector>>)>,
+    /// The change that was asked for.
+    asked: Option<JoinHandle<()>>,
     waited: u32,
 }
 
@@ -85,11 +88,14 @@ impl Source for Users {
             std::thread::sleep(Duration::from_millis(50));
             return Ok(Event::Nothing);
         }
-        if self.next == BATCHES * 3 / 4
-            && let Some((control, detectors)) = self.ask.take()
-        {
-            std::thread::spawn(move || control.change(detectors));
-            std::thread::sleep(Duration::from_millis(300));
+        if self.next == BATCHES * 3 / 4 {
+            if let Some((control, detectors)) = self.ask.take() {
+                self.asked = Some(std::thread::spawn(move || drop(control.change(detectors))));
+            }
+            if self.asked.as_ref().is_some_and(|asked| !asked.is_finished()) {
+                std::thread::sleep(Duration::from_millis(5));
+                return Ok(Event::Nothing);
+            }
         }
         if self.next == BATCHES {
             return Ok(Event::Finished);
@@ -123,7 +129,8 @@ fn run(
     let clock = Arc::new(SimulatedClock::at(NOW));
     let (control, requests) = change::control();
     let ask = ask.map(|detectors| (control, detectors));
-    let source = Users { next: -1, clock: Arc::clone(&clock), metrics: Arc::clone(&metrics), dear, ask, waited: 0 };
+    let source =
+        Users { next: -1, clock: Arc::clone(&clock), metrics: Arc::clone(&metrics), dear, ask, asked: None, waited: 0 };
     let run = Run {
         source: Box::new(source),
         first_times: HashMap::new(),
@@ -194,6 +201,30 @@ fn who_takes_too_many_bytes_forgets_keys_alone() {
     assert_eq!((each.operator().evicted, each.capped[1].load(Relaxed)), (0, 0));
     assert!(!said(&findings, "bytes").is_empty());
     assert_eq!(last_count(&findings, "each"), Some((BATCHES * RECORDS, true, State::Final)));
+}
+
+#[test]
+fn who_keeps_most_makes_room_when_all_together_take_too_much() {
+    let wide = |name: &str, key: &str| {
+        let window = "tumble(event_time, INTERVAL '1 day')";
+        detector(
+            name,
+            &format!("SELECT {key}, count(*) AS n FROM cloudtrail GROUP BY {window}, {key} HAVING count(*) > 9"),
+        )
+    };
+    let caps = Caps { state: Some(250_000), ..Caps::default() };
+    let detectors = [wide("by-user", "user_name"), wide("by-id", "event_id"), wide("by-address", "source_ip")];
+    let (findings, metrics) = run(&detectors, caps, None, None);
+    let [user, id, address] =
+        ["by-user", "by-id", "by-address"].map(|name| metrics.detector("cloudtrail", name).operator());
+    // No more goes than has to.
+    for large in [user, id] {
+        assert!((1000..2200).contains(&large.evicted), "{large:?} of {}", BATCHES * RECORDS);
+    }
+    assert_eq!((address.evicted, address.keys), (0, 0));
+    assert!(!said(&findings, "state").is_empty() && said(&findings, "bytes").is_empty());
+    let of_address = findings.iter().rev().find(|finding| &*finding.detector.name == "by-address");
+    assert_eq!(of_address.map(|finding| finding.row[1].1.clone()), Some(Value::Integer(BATCHES * RECORDS)));
 }
 
 /// Many windows for each record, of which the first record of a key fires.

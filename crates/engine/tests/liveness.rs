@@ -14,7 +14,7 @@ use watchfire_detect::plan::Planner;
 use watchfire_detect::{Judge, StreamDetectors};
 use watchfire_engine::liveness::Liveness;
 use watchfire_engine::pipeline::{self, Run};
-use watchfire_engine::{Metrics, Outlet};
+use watchfire_engine::{Caps, Metrics, Outlet};
 use watchfire_finding::sinks::MemorySink;
 use watchfire_record::raw::PayloadKind;
 use watchfire_record::{Partition, RawBatch, SimulatedClock, Stream, time};
@@ -78,6 +78,8 @@ fn counted(batches: Vec<RawBatch>, workers: usize) -> Arc<Metrics> {
         fires_early: false,
         workers,
         shards: 1,
+        caps: Caps::default(),
+        thorough: false,
         in_flight_bytes: 16 << 20,
         secret: [1, 2, 3, 4],
         changes: None,
@@ -127,7 +129,7 @@ fn another_version_starts_anew_and_what_stays_the_same_does_not() {
     let look = |texts: &[(&str, &str)], minutes: std::ops::Range<i64>, request: &str| {
         let stream = &detectors(texts)[0];
         let mut decoder = Decoder::new(&stream.stream, 0, stream.decoded.clone());
-        let mut judge = Judge::new(Arc::clone(stream), SecretHasher::new([0; 4]), 1).unwrap();
+        let mut judge = Judge::new(Arc::clone(stream), SecretHasher::new([0; 4]), 1, false).unwrap();
         for minute in minutes {
             let batch = decoder.decode(batch(minute, request));
             judge.select(&batch);

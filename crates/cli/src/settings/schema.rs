@@ -101,6 +101,7 @@ pub const ENTRIES: &[Entry] = &[
     entry("engine.workers", Kind::Count, ""),
     entry("engine.shards", Kind::Count, ""),
     entry("engine.in_flight", Kind::Bytes, "64MiB"),
+    entry("limits.state.bytes", Kind::Bytes, ""),
     entry("limits.detector.keys", Kind::Number, ""),
     entry("limits.detector.bytes", Kind::Bytes, ""),
     entry("limits.detector.cpu", Kind::Percent, ""),

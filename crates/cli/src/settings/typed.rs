@@ -16,6 +16,7 @@ use watchfire_record::{Stream, duration};
 
 use super::tables::{self, TableSettings};
 use super::{Merged, SettingsError, streams};
+use crate::process;
 
 /// All settings.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ pub struct EngineSettings {
     pub shards: usize,
     /// Bytes between intake and delivery.
     pub in_flight: usize,
-    /// What one detector may take.
+    /// What one detector may take, and all together: half of what the process may, unless it is said.
     pub caps: Caps,
 }
 
@@ -115,7 +116,7 @@ impl Settings {
     }
 }
 
-/// What one detector may take.
+/// What one detector may take, and all together: half of what the process may, unless it is said.
 fn caps(merged: &Merged) -> Caps {
     let number = |path: &str| {
         let value = merged.get(path).and_then(toml::Value::as_integer);
@@ -127,6 +128,7 @@ fn caps(merged: &Merged) -> Caps {
         keys: number("limits.detector.keys"),
         bytes: number("limits.detector.bytes"),
         cpu: cpu.map(|percent| percent / 100.0),
+        state: number("limits.state.bytes").or_else(|| process::memory().map(|bytes| bytes / 2)),
     }
 }
 

@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
-use arrow::row::{RowConverter, Rows};
+use arrow::array::ArrayRef;
+use arrow::row::Rows;
 use watchfire_record::ColumnRequest;
 
 use super::groups::Groups;
 use super::input::AggregateInput;
-use super::kept::KeptRows;
+use super::kept::{self, KeptRows};
 use super::records::{Record, Records};
 use super::shared::Shared;
 use super::window_rows::FinalWindow;
@@ -48,6 +49,8 @@ pub struct Feed {
     pub aggregates: Vec<Shared<AggregateInput>>,
     /// What a found row needs; for ranges only.
     pub kept: Option<Shared<KeptRows>>,
+    /// What counts the rows that pass what is asked of found rows beside aggregates; for ranges that ask for such.
+    pub passes: Option<Shared<AggregateInput>>,
     /// For a side of a sequence: the columns that it keeps as comparable bytes, one for each row that passed the WHERE.
     pub side: Option<Rows>,
     /// For a range over windows: what is known of the windows that the rows are of, one a row.
@@ -171,11 +174,21 @@ impl<'a> Fed<'a> {
         self.feed.kept.as_ref()
     }
 
-    /// Those of a row's columns that are wanted, as comparable bytes; for ranges only. `converter` has their types.
+    /// Those columns of rows, at least one, that are wanted; for ranges only.
+    ///
+    /// # Panics
+    /// If the feed keeps no columns.
     #[must_use]
-    pub fn kept_bytes(&self, row: FedRow, wanted: &[ColumnRequest], converter: &RowConverter) -> Box<[u8]> {
-        let kept = self.kept().map(|kept| kept.values.bytes(row.place(kept), wanted, converter));
-        kept.unwrap_or_default()
+    pub fn kept_columns(&self, rows: &[FedRow], wanted: &[ColumnRequest]) -> Vec<ArrayRef> {
+        let kept = self.kept().expect("ranges keep columns");
+        let rows: Vec<(&KeptRows, u32)> = rows.iter().map(|row| (&*kept.values, row.place(kept))).collect();
+        kept::columns(&rows, wanted)
+    }
+
+    /// Whether a row passes what is asked of found rows beside aggregates; true too where that is not known.
+    #[must_use]
+    pub fn may_pass(&self, row: FedRow) -> bool {
+        self.feed.passes.as_ref().is_none_or(|passes| passes.values.counts(row.place(passes)))
     }
 
     /// What is known of the windows that the rows are of; for a range over windows only.

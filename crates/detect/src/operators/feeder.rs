@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use datafusion_common::Result;
 use datafusion_expr::Expr;
+use datafusion_expr::utils::conjunction;
 use watchfire_record::{Batch, ColumnRequest, Stream};
 
 use super::feed::{FedRows, Feed, StreamBatch};
+use super::first_seen::is_alone;
 use super::groups::Groups;
 use super::input::records;
+use super::post::is_aggregate;
 use super::shared::{BatchInputs, Shared, SharedInputs};
 use super::sides::SideColumns;
 use crate::detector::{Detector, StreamDetectors, named};
@@ -38,6 +41,8 @@ struct Wants {
     by_group: bool,
     /// Whether a found row needs its columns kept.
     keeps: bool,
+    /// What counts the rows that pass what is asked of found rows beside aggregates.
+    passes: Option<usize>,
     /// What is kept of one side of a sequence.
     side: Option<SideColumns>,
 }
@@ -50,7 +55,13 @@ impl Feeder {
     pub fn new(detectors: &StreamDetectors, shards: usize, shared: &mut SharedInputs) -> Result<Self> {
         let wants = |members: &Vec<usize>| {
             let first = members[0];
-            Wants::new(&detectors.detectors[first], &detectors.stream, detectors.clauses.of_detector[first], shared)
+            let detector = &detectors.detectors[first];
+            let mut wants = Wants::new(detector, &detectors.stream, detectors.clauses.of_detector[first], shared)?;
+            // Another version may ask for something else.
+            if let (Some(condition), [_]) = (row_condition(detector), members.as_slice()) {
+                wants.passes = Some(shared.condition(&condition)?);
+            }
+            Ok(wants)
         };
         let operators = detectors.operators.iter().map(wants).collect::<Result<_>>()?;
         Ok(Self { operators, event_id: named(&detectors.stream, "event_id"), shards })
@@ -89,6 +100,7 @@ impl Feeder {
                 rows: Arc::clone(shared),
                 aggregates: wants.aggregates.iter().map(|number| inputs.aggregate(*number, rows)).collect(),
                 kept: wants.keeps.then(|| inputs.kept(rows)),
+                passes: wants.passes.map(|number| inputs.aggregate(number, rows)),
                 side: wants.side.as_ref().and_then(|side| side.of(batch, columns, rows)),
                 windows: None,
             });
@@ -105,12 +117,23 @@ impl Wants {
         let grouping = grouping(&keys)?;
         let aggregates = detector.plan.operator.fed_aggregates().iter();
         let aggregates = aggregates.map(|aggregate| shared.aggregate(aggregate)).collect::<Result<_>>()?;
-        let by_group = matches!(detector.plan.operator, Operator::Window { .. });
+        let by_group = match &detector.plan.operator {
+            Operator::Window { .. } => true,
+            Operator::OverRange { aggregates } => is_alone(&detector.plan.having, aggregates),
+            _ => false,
+        };
         let keeps = matches!(detector.plan.operator, Operator::OverRange { .. });
         let is_side = matches!(detector.plan.operator, Operator::Sequence(_));
         let side = is_side.then(|| SideColumns::new(detector, stream)).transpose()?;
-        Ok(Self { clause, grouping, placing, aggregates, by_group, keeps, side })
+        Ok(Self { clause, grouping, placing, aggregates, by_group, keeps, passes: None, side })
     }
+}
+
+/// What a range asks of found rows beside its aggregates.
+fn row_condition(detector: &Detector) -> Option<Expr> {
+    let having = matches!(detector.plan.operator, Operator::OverRange { .. }).then_some(&detector.plan.having)?;
+    let of_rows = |expr: &&Expr| expr.column_refs().iter().all(|column| !is_aggregate(&column.name));
+    conjunction(having.iter().filter(of_rows).cloned())
 }
 
 /// Which of `rows` (by index) each shard has: those of one key go to one shard.

@@ -9,7 +9,6 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::UInt32Array;
 use datafusion_common::Result;
 use datafusion_expr::Expr;
 use watchfire_record::limits::BUFFERED_ROWS;
@@ -19,9 +18,10 @@ use super::feed::{Fed, FedRow};
 use super::firing::{Firing, least_event_ids};
 use super::fold::Total;
 use super::key_table::KeyTable;
-use super::keys::Keys;
+use super::manner::{extrapolated, sum_of};
 use super::post::{NamedValues, first_seen};
 use super::records::{Partitions, Record};
+use super::states::States;
 use super::versions::{RangeVersion, place_of};
 use super::{Common, Manner, Newcomer, OperatorStatistics, StatefulOperator};
 use crate::detector::Detector;
@@ -35,7 +35,8 @@ pub struct FirstSeen {
     versions: Vec<RangeVersion>,
     /// The while, microseconds.
     reach: i64,
-    keys: Keys<KeyState>,
+    /// By the key's number.
+    keys: States<KeyState>,
     partitions: Partitions,
     /// When each key is to be looked at next.
     due: BinaryHeap<Reverse<(i64, u32)>>,
@@ -65,6 +66,7 @@ struct Span {
     earliest: Vec<Earliest>,
 }
 
+/// A record that passes all else that is asked of a found row.
 #[derive(Debug)]
 struct Earliest {
     /// The columns that the version needs in whose time it is.
@@ -91,7 +93,7 @@ impl FirstSeen {
         Ok(Self {
             versions: vec![RangeVersion::new(slot, detector, aggregates, stream)?],
             reach: aggregates.iter().map(|a| a.frame.0).max().unwrap_or(0),
-            keys: Keys::default(),
+            keys: States::default(),
             partitions: Partitions::default(),
             due: BinaryHeap::new(),
             touched: HashSet::default(),
@@ -102,35 +104,79 @@ impl FirstSeen {
         })
     }
 
-    fn add(&mut self, fed: &Fed<'_>, row: FedRow, partitions: &[u32]) {
+    /// Takes rows in. Gives those that may be the first of their keys, with the keys: whether they are is seen when each
+    /// is placed.
+    fn take_in(&mut self, fed: &Fed<'_>, keys: &mut KeyTable) -> Vec<(FedRow, u32)> {
+        let mut fresh = Vec::new();
+        for row in fed.rows() {
+            let time = fed.time(row);
+            if time < self.watermark {
+                self.statistics.too_late += 1;
+                continue;
+            }
+            self.statistics.rows += 1;
+            let key = if fed.groups().is_some() { keys.of_group(fed.group(row)) } else { keys.number(&[], 0) };
+            let state = if let Some(state) = self.keys.get_mut(key) {
+                state
+            } else {
+                keys.hold(key);
+                self.keys.insert(key, KeyState::default());
+                self.keys.get_mut(key).expect("it was just put there")
+            };
+            state.rows += 1;
+            if !state.follows_another(time, self.reach) {
+                fresh.push((row, key));
+            } else if state.place(time, self.reach).1 && self.fires_early {
+                self.touched.insert(key);
+            }
+        }
+        fresh
+    }
+
+    /// Of rows that may be first ones, what is kept of each that passes all else that its version asks for.
+    fn payloads(&self, fed: &Fed<'_>, fresh: &[(FedRow, u32)]) -> Vec<Option<Box<[u8]>>> {
+        let mut payloads = vec![None; fresh.len()];
+        for (place, version) in self.versions.iter().enumerate() {
+            let is_own = |row: FedRow| fed.may_pass(row) && place_of(&self.versions, fed.time(row)) == place;
+            let own: Vec<usize> = (0..fresh.len()).filter(|index| is_own(fresh[*index].0)).collect();
+            if own.is_empty() {
+                continue;
+            }
+            let rows: Vec<FedRow> = own.iter().map(|index| fresh[*index].0).collect();
+            let columns = fed.kept_columns(&rows, &version.columns);
+            let batch = version.of_rows_with(columns.clone(), &Total::Count(0), rows.len());
+            let passing = version.post.passing(&batch);
+            let payload = version.payload.convert_columns(&columns).expect("the columns have the converter's types");
+            for row in passing {
+                payloads[own[row as usize]] = Some(payload.row(row as usize).data().into());
+            }
+        }
+        payloads
+    }
+
+    /// Places a row that may be the first of its key, of which `payload` is kept if it is and passes.
+    fn add(&mut self, fed: &Fed<'_>, (row, key): (FedRow, u32), payload: Option<Box<[u8]>>, partitions: &[u32]) {
         let time = fed.time(row);
-        let (key, hash) = fed.key(row);
-        let key = self.keys.number(key, hash);
-        let state = self.keys.get_mut(key).expect("its number was just given");
-        state.rows += 1;
+        let Some(state) = self.keys.get_mut(key) else { return };
         let (place, merged) = state.place(time, self.reach);
-        // What was the first of a span that is now another's has to be taken back.
-        if self.fires_early && merged {
-            self.touched.insert(key);
-        }
         let span = &mut state.spans[place];
-        if span.first != time {
-            return;
+        let is_first = span.first == time;
+        let passes = payload.is_some();
+        if let Some(payload) = payload.filter(|_| is_first) {
+            if span.earliest.len() < BUFFERED_ROWS {
+                let (record, caused_at) = (fed.record(row, partitions), fed.caused_at(row));
+                span.earliest.push(Earliest { payload, record, caused_at });
+            } else {
+                state.incomplete = true;
+            }
         }
-        if span.earliest.len() < BUFFERED_ROWS {
-            let version = &self.versions[place_of(&self.versions, time)];
-            span.earliest.push(Earliest {
-                payload: fed.kept_bytes(row, &version.columns, &version.payload),
-                record: fed.record(row, partitions),
-                caused_at: fed.caused_at(row),
-            });
-        } else {
-            state.incomplete = true;
-        }
-        if self.fires_early {
+        // What was the first of a span that is now another's has to be taken back.
+        if self.fires_early && (merged || (is_first && passes)) {
             self.touched.insert(key);
         }
-        self.schedule(key);
+        if is_first {
+            self.schedule(key);
+        }
     }
 
     /// Sees to it that a key is looked at when something of it becomes final or is over.
@@ -172,17 +218,9 @@ impl FirstSeen {
         let parser = payload.parser();
         let payloads = rows.iter().map(|(_, _, earliest)| parser.parse(&earliest.payload));
         let columns = payload.convert_rows(payloads).expect("the bytes were made by a converter of the same types");
-        let totals = post.totals(rows.len(), |_, _| Total::Count(0));
-        let all: Vec<u32> = (0u32..).take(rows.len()).collect();
-        let batch = post.batch(columns, &totals, &all);
-        let passing = post.passing(&batch);
-        let chosen = UInt32Array::from(passing.clone());
-        let batch = arrow::compute::take_record_batch(&batch, &chosen).expect("the rows are the batch's");
-        let found = passing.iter().zip(post.found(&batch)).map(|(row, found)| {
-            let (key, state, earliest) = rows[*row as usize];
-            (key, self.finding(info, state, earliest, found))
-        });
-        found.collect()
+        let found = post.found(&version.of_rows_with(columns, &Total::Count(0), rows.len()));
+        let finding = |((key, state, earliest), found)| (key, self.finding(info, state, earliest, found));
+        rows.into_iter().zip(found).map(finding).collect()
     }
 
     fn finding(
@@ -215,7 +253,7 @@ impl FirstSeen {
         let mut woken = HashSet::new();
         while let Some(Reverse((time, key))) = self.due.peek().copied().filter(|Reverse((time, _))| *time < watermark) {
             self.due.pop();
-            if self.keys.get(key).is_some_and(|(_, state)| state.next_due == Some(time)) {
+            if self.keys.get(key).is_some_and(|state| state.next_due == Some(time)) {
                 woken.insert(key);
             }
         }
@@ -223,29 +261,41 @@ impl FirstSeen {
     }
 
     /// Throws out keys until so many are left, those of least count that never fired first.
-    fn evict(&mut self, keep: usize) {
+    fn evict(&mut self, keep: usize, keys: &mut KeyTable) {
         let rank = |(key, state): (u32, &KeyState)| (!state.firing.is_empty(), state.rows, key);
-        let mut keys: Vec<(bool, u64, u32)> = self.keys.iter().map(rank).collect();
-        let out = keys.len().saturating_sub(keep);
-        if out < keys.len() {
-            keys.select_nth_unstable(out);
+        let mut ranks: Vec<(bool, u64, u32)> = self.keys.iter().map(rank).collect();
+        let out = ranks.len().saturating_sub(keep);
+        if out < ranks.len() {
+            ranks.select_nth_unstable(out);
         }
-        for (_, _, key) in keys.into_iter().take(out) {
-            self.keys.remove(key);
-            self.touched.remove(&key);
+        for (_, _, key) in ranks.into_iter().take(out) {
+            self.remove(key, keys);
             self.statistics.evicted += 1;
+        }
+    }
+
+    fn remove(&mut self, key: u32, keys: &mut KeyTable) {
+        if self.keys.remove(key).is_some() {
+            self.touched.remove(&key);
+            keys.release(key);
         }
     }
 }
 
 impl KeyState {
-    /// Bytes that it takes besides itself, about.
+    /// Bytes that it takes, about.
     fn bytes(&self) -> usize {
         let of = |span: &Span| {
             let payloads = span.earliest.iter().map(|earliest| earliest.payload.len() + size_of::<Earliest>());
             size_of::<Span>() + payloads.sum::<usize>()
         };
-        self.spans.iter().map(of).sum()
+        size_of::<Self>() + self.spans.iter().map(of).sum::<usize>()
+    }
+
+    /// Whether a record of this time is surely not a first one: an earlier one of its span is known.
+    fn follows_another(&self, time: i64, reach: i64) -> bool {
+        let before = self.spans.partition_point(|span| span.first < time);
+        before.checked_sub(1).is_some_and(|place| time <= self.spans[place].last.saturating_add(reach))
     }
 
     /// Puts a record's time into its span. Gives the span's place, and whether it has become one with the next.
@@ -272,18 +322,15 @@ impl KeyState {
 }
 
 impl StatefulOperator for FirstSeen {
-    fn feed(&mut self, fed: &Fed<'_>, _: &mut Common<'_>) {
-        let partitions = self.partitions.of(fed.records());
-        for row in fed.rows() {
-            if fed.time(row) >= self.watermark {
-                self.add(fed, row, &partitions);
-                self.statistics.rows += 1;
-            } else {
-                self.statistics.too_late += 1;
-            }
+    fn feed(&mut self, fed: &Fed<'_>, common: &mut Common<'_>) {
+        let fresh = self.take_in(fed, common.keys);
+        if !fresh.is_empty() {
+            let partitions = self.partitions.of(fed.records());
+            let payloads = self.payloads(fed, &fresh);
+            fresh.into_iter().zip(payloads).for_each(|(row, payload)| self.add(fed, row, payload, &partitions));
         }
-        if self.keys.count() > self.most_keys {
-            self.evict(self.most_keys - self.most_keys.div_ceil(10));
+        if self.keys.len() > self.most_keys {
+            self.evict(self.most_keys - self.most_keys.div_ceil(10), common.keys);
         }
     }
 
@@ -293,7 +340,7 @@ impl StatefulOperator for FirstSeen {
 
     fn fire_early(&mut self, now: i64, _: &mut Common<'_>, found: &mut Vec<Finding>) {
         let touched: Vec<u32> = std::mem::take(&mut self.touched).into_iter().collect();
-        let states = touched.iter().filter_map(|key| self.keys.get(*key).map(|(_, state)| (*key, state)));
+        let states = touched.iter().filter_map(|key| self.keys.get(*key).map(|state| (*key, state)));
         let spans: Vec<_> = states.flat_map(|(key, state)| state.spans.iter().map(move |s| (key, state, s))).collect();
         let holding = self.judge(&spans);
         let still: HashSet<FindingId> = holding.iter().map(|(_, finding)| finding.finding_id).collect();
@@ -309,10 +356,10 @@ impl StatefulOperator for FirstSeen {
         }
     }
 
-    fn advance(&mut self, watermark: i64, _: &mut Common<'_>, found: &mut Vec<Finding>) {
+    fn advance(&mut self, watermark: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
         self.watermark = self.watermark.max(watermark);
         let woken = self.woken(watermark);
-        let states = woken.iter().filter_map(|key| self.keys.get(*key).map(|(_, state)| (*key, state)));
+        let states = woken.iter().filter_map(|key| self.keys.get(*key).map(|state| (*key, state)));
         let is_due = |span: &&Span| span.first < watermark && !span.earliest.is_empty();
         let spans: Vec<_> =
             states.flat_map(|(key, state)| state.spans.iter().filter(is_due).map(move |s| (key, state, s))).collect();
@@ -329,7 +376,7 @@ impl StatefulOperator for FirstSeen {
                 span.earliest = Vec::new();
             }
             if state.spans.is_empty() {
-                self.keys.remove(key);
+                self.remove(key, common.keys);
             } else {
                 self.schedule(key);
             }
@@ -347,16 +394,22 @@ impl StatefulOperator for FirstSeen {
         live_parts(&mut self.versions, live);
     }
 
-    fn shed(&mut self, keep: usize, _: &mut KeyTable) {
-        self.evict(keep);
+    fn shed(&mut self, keep: usize, keys: &mut KeyTable) {
+        self.evict(keep, keys);
     }
 
-    fn leave(&mut self, _: &mut KeyTable, found: &mut Vec<Finding>) {
+    fn leave(&mut self, keys: &mut KeyTable, found: &mut Vec<Finding>) {
         self.keys.iter_mut().for_each(|state| state.firing.end(found));
+        self.keys.iter().for_each(|(key, _)| keys.release(key));
+    }
+
+    fn keys(&self) -> usize {
+        self.keys.len()
     }
 
     fn statistics(&self) -> OperatorStatistics {
-        let bytes = self.keys.bytes(KeyState::bytes);
-        OperatorStatistics { keys: self.keys.count() as u64, bytes: bytes as u64, ..self.statistics }
+        let sizes = |_, most| sum_of(self.keys.iter().take(most).map(|(_, state)| state.bytes()));
+        let bytes = extrapolated(self.keys.len(), sizes);
+        OperatorStatistics { keys: self.keys.len() as u64, bytes: bytes as u64, ..self.statistics }
     }
 }

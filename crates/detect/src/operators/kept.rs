@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder};
 use arrow::compute::interleave;
 use arrow::datatypes::DataType;
-use arrow::row::RowConverter;
 use watchfire_record::interner::NULL_ID;
 use watchfire_record::{Batch, Column, ColumnRequest};
 
@@ -63,13 +62,6 @@ impl KeptRows {
     #[must_use]
     pub fn of(columns: &[ArrayRef]) -> Self {
         Self { layout: Arc::new([]), columns: columns.iter().cloned().map(KeptColumn::Plain).collect() }
-    }
-
-    /// The wanted columns of one row as comparable bytes. `converter` has their types.
-    #[must_use]
-    pub fn bytes(&self, row: u32, wanted: &[ColumnRequest], converter: &RowConverter) -> Box<[u8]> {
-        let rows = converter.convert_columns(&columns(&[(self, row)], wanted));
-        rows.expect("the columns have the converter's types").row(0).data().into()
     }
 
     fn text(&self, column: usize, row: u32) -> Option<&str> {

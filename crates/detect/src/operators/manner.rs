@@ -11,11 +11,13 @@ pub struct Manner {
     pub keys: usize,
     /// Bytes, about. More: keys go until there are fewer.
     pub bytes: usize,
+    /// Bytes of all operators together, about. More: those that keep most have keys go until there are fewer.
+    pub all_bytes: usize,
 }
 
 impl Default for Manner {
     fn default() -> Self {
-        Self { fires_early: false, keys: KEYS, bytes: usize::MAX }
+        Self { fires_early: false, keys: KEYS, bytes: usize::MAX, all_bytes: usize::MAX }
     }
 }
 

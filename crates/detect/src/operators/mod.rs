@@ -119,6 +119,8 @@ pub trait StatefulOperator: Send {
     fn shed(&mut self, keep: usize, keys: &mut KeyTable);
     /// It goes, and holds no keys any more; what has fired ends as it stands.
     fn leave(&mut self, keys: &mut KeyTable, found: &mut Vec<Finding>);
+    /// How many keys it keeps.
+    fn keys(&self) -> usize;
     /// What it counts of itself.
     fn statistics(&self) -> OperatorStatistics;
 }

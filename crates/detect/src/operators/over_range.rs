@@ -215,7 +215,7 @@ impl OverRange {
         }
     }
 
-    /// Adds the rows of a key's records of these numbers, in order, to what is to be judged.
+    /// Adds the rows of a key's pending records of these numbers, in order, to what is to be judged, if they may pass.
     fn look(&mut self, key: u32, numbers: std::ops::Range<u64>, preview: bool, candidates: &mut Candidates) {
         let Self { keys, aggregates, held, .. } = self;
         let Some(state) = keys.get_mut(key) else { return };
@@ -227,14 +227,22 @@ impl OverRange {
         if candidates.totals.is_empty() {
             candidates.totals = aggregates.iter().map(|aggregate| Totals::new(&aggregate.kind)).collect();
         }
-        for number in numbers {
-            let Some(time) = timeline.time(number) else { continue };
-            for (index, (cursor, aggregate)) in cursors.iter_mut().zip(&*aggregates).enumerate() {
-                let total = cursor.slide(index, aggregate, timeline, held, time);
-                *incomplete |= is_saturated(aggregate, &total);
-                candidates.totals[index].push(total);
+        for number in numbers.clone() {
+            let Some(row) = timeline.pending_at(number) else { continue };
+            // The last one takes the cursors along in any case: what no later row reaches can go.
+            if !row.may_pass() && number + 1 < numbers.end {
+                continue;
             }
-            candidates.rows.push((key, number));
+            for (index, (cursor, aggregate)) in cursors.iter_mut().zip(&*aggregates).enumerate() {
+                let total = cursor.slide(index, aggregate, timeline, held, row.time);
+                if row.may_pass() {
+                    *incomplete |= is_saturated(aggregate, &total);
+                    candidates.totals[index].push(total);
+                }
+            }
+            if row.may_pass() {
+                candidates.rows.push((key, number));
+            }
         }
     }
 
@@ -290,9 +298,7 @@ impl OverRange {
     }
 
     fn pending(&self, key: u32, number: u64) -> Pending {
-        let timeline = &self.state(key).timeline;
-        let place = usize::try_from(number - timeline.first_pending()).expect("a key has fewer records");
-        timeline.pending()[place]
+        self.state(key).timeline.pending_at(number).expect("candidates are pending")
     }
 
     fn time_of(&self, (key, number): (u32, u64)) -> i64 {
@@ -432,7 +438,8 @@ impl StatefulOperator for OverRange {
             if row.index - first >= MOST_ROWS {
                 (first, batch) = (row.index, self.held.begin(fed, &partitions, row.index));
             }
-            self.insert(key, Pending::new(fed.time(row), batch, row.index - first, self.counted(fed, row)));
+            let (counted, may_pass) = (self.counted(fed, row), fed.may_pass(row));
+            self.insert(key, Pending::new(fed.time(row), batch, row.index - first, counted, may_pass));
             if fed.windows().is_some_and(|windows| !windows[row.index as usize].complete) {
                 self.keys.get_mut(key).expect("a row was just put in").incomplete = true;
             }
@@ -506,6 +513,10 @@ impl StatefulOperator for OverRange {
     fn leave(&mut self, keys: &mut KeyTable, found: &mut Vec<Finding>) {
         self.keys.iter_mut().for_each(|state| state.firing.end(found));
         self.keys.iter().for_each(|(key, _)| keys.release(key));
+    }
+
+    fn keys(&self) -> usize {
+        self.keys.len()
     }
 
     fn statistics(&self) -> OperatorStatistics {

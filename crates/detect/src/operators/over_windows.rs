@@ -168,16 +168,20 @@ impl StatefulOperator for OverWindows {
 
     /// Windows and ranges give up alike shares of what they keep.
     fn shed(&mut self, keep: usize, keys: &mut KeyTable) {
-        let (windows, ranges) = (self.windows.statistics().keys, self.range.statistics().keys);
-        let all = usize::try_from(windows + ranges).unwrap_or(usize::MAX).max(1);
-        let share = |part: u64| (part as u128 * keep as u128 / all as u128) as usize;
-        self.windows.shed(share(windows), keys);
-        self.range.shed(share(ranges), &mut self.keys);
+        let (windows, ranges) = (self.windows.keys(), self.range.keys());
+        let of_windows = usize::try_from(windows as u128 * keep as u128 / (windows + ranges).max(1) as u128);
+        let of_windows = of_windows.unwrap_or(windows);
+        self.windows.shed(of_windows, keys);
+        self.range.shed(keep.saturating_sub(of_windows), &mut self.keys);
     }
 
     fn leave(&mut self, keys: &mut KeyTable, found: &mut Vec<Finding>) {
         self.windows.leave(keys, found);
         self.range.leave(&mut self.keys, found);
+    }
+
+    fn keys(&self) -> usize {
+        self.windows.keys() + self.range.keys()
     }
 
     fn statistics(&self) -> OperatorStatistics {

@@ -80,7 +80,8 @@ impl Panes {
         self.table.len()
     }
 
-    /// About how many bytes they take.
+    /// About how many bytes they take. What is free for others does not count: else keys would be thrown out for it
+    /// again and again.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let width = self.aggregates.len() * size_of::<Fold>();
@@ -89,9 +90,8 @@ impl Panes {
             folds.iter().map(Fold::bytes).sum::<usize>()
         };
         let heaps = |step: usize, _| sum_of((0..self.panes.len()).step_by(step).map(heap));
-        self.panes.len() * (size_of::<Pane>() + width)
-            + self.table.capacity() * (size_of::<Place>() + 1)
-            + self.latest.capacity() * size_of::<(i64, u32)>()
+        self.count() * (size_of::<Pane>() + width + size_of::<Place>() + 1)
+            + self.latest.len() * size_of::<(i64, u32)>()
             + extrapolated(self.panes.len(), heaps)
     }
 

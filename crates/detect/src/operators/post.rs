@@ -195,7 +195,8 @@ fn lasting(expr: &Expr, aggregates: &[Aggregate]) -> bool {
     }
 }
 
-fn is_aggregate(name: &str) -> bool {
+/// Whether a column of post-expressions is an aggregate.
+pub fn is_aggregate(name: &str) -> bool {
     name.starts_with("__aggregate_")
 }
 

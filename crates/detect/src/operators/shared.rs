@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion_common::Result;
 use datafusion_expr::Expr;
 use watchfire_record::{Batch, ColumnRequest};
@@ -125,6 +126,20 @@ impl SharedInputs {
         let compiled = CompiledAggregate::new(aggregate, &schema(schema_of(&columns)))?;
         self.aggregates.push(AggregateSet { asked, filter, grouping, columns, compiled });
         Ok(self.aggregates.len() - 1)
+    }
+
+    /// The number of what counts the rows for which a condition holds.
+    ///
+    /// # Errors
+    /// If the condition does not fit, which planning rules out.
+    pub fn condition(&mut self, condition: &Expr) -> Result<usize> {
+        self.aggregate(&Aggregate {
+            kind: AggregateKind::Count,
+            argument: None,
+            filter: Some(condition.clone()),
+            output: DataType::Int64,
+            frame: (0, 0),
+        })
     }
 
     /// To be called when all is asked for.

@@ -25,8 +25,8 @@ pub struct Pending {
     pub time: i64,
     /// The number of its batch.
     pub batch: u32,
-    /// Its index among the rows of the batch that the operator wants; in the high bits, for each of the first aggregates
-    /// whether it counts there, which saves looking into the batch.
+    /// Its index among the rows of the batch that the operator wants. In the high bits what saves looking into the batch:
+    /// for each of the first aggregates whether it counts there, and whether it may be found.
     index: u32,
 }
 
@@ -35,15 +35,24 @@ const INDEX_BITS: u32 = 24;
 /// Rows of one batch that can be told apart.
 pub const MOST_ROWS: u32 = 1 << INDEX_BITS;
 /// Aggregates of which a pending record knows whether it counts there.
-pub const KNOWN_AGGREGATES: usize = 8;
+pub const KNOWN_AGGREGATES: usize = 7;
+/// The bit beside those of aggregates: the row may be found.
+const MAY_PASS: u32 = 1 << (INDEX_BITS + 7);
 
 impl Pending {
     /// The record of this index, below [`MOST_ROWS`], in a batch. `counted` has a bit for each of the first
-    /// [`KNOWN_AGGREGATES`].
+    /// [`KNOWN_AGGREGATES`]; `may_pass` is false if its row will not be found whatever its aggregates come to.
     #[must_use]
-    pub fn new(time: i64, batch: u32, index: u32, counted: u8) -> Self {
-        debug_assert!(index < MOST_ROWS);
-        Self { time, batch, index: index | u32::from(counted) << INDEX_BITS }
+    pub fn new(time: i64, batch: u32, index: u32, counted: u8, may_pass: bool) -> Self {
+        debug_assert!(index < MOST_ROWS && counted >> KNOWN_AGGREGATES == 0);
+        let may_pass = if may_pass { MAY_PASS } else { 0 };
+        Self { time, batch, index: index | u32::from(counted) << INDEX_BITS | may_pass }
+    }
+
+    /// Whether its row may be found.
+    #[must_use]
+    pub fn may_pass(self) -> bool {
+        self.index & MAY_PASS != 0
     }
 
     /// Its index among the rows of the batch that the operator wants.
@@ -117,6 +126,12 @@ impl Timeline {
     #[must_use]
     pub fn pending(&self) -> &VecDeque<Pending> {
         &self.pending
+    }
+
+    /// The pending record of this number.
+    #[must_use]
+    pub fn pending_at(&self, number: u64) -> Option<Pending> {
+        self.pending.get(usize::try_from(number.checked_sub(self.first_pending())?).ok()?).copied()
     }
 
     /// Adds a pending record after all of its time; its number.

@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::Field;
 use arrow::row::RowConverter;
 use datafusion_common::Result;
 use watchfire_record::{ColumnRequest, DetectorInfo, Stream};
 
+use super::fold::Total;
 use super::input::row_converter;
 use super::post::Post;
 use crate::detector::{Detector, identity_names};
@@ -68,6 +70,16 @@ impl RangeVersion {
             identity: (1..=keys).collect(),
             term: Term::new(detector.learn),
         })
+    }
+}
+
+impl RangeVersion {
+    /// Rows with these columns, in each of which every aggregate comes to this.
+    #[must_use]
+    pub fn of_rows_with(&self, columns: Vec<ArrayRef>, total: &Total, rows: usize) -> RecordBatch {
+        let totals = self.post.totals(rows, |_, _| total.clone());
+        let all: Vec<u32> = (0u32..).take(rows).collect();
+        self.post.batch(columns, &totals, &all)
     }
 }
 

@@ -105,6 +105,7 @@ impl RowFeeder {
             operator: 0,
             aggregates: self.aggregates.iter().map(|looked| whole(Arc::new(self.input(looked, rows)))).collect(),
             kept: Some(whole(Arc::new(KeptRows::of(rows.columns())))),
+            passes: None,
             rows: Arc::new(FedRows { by_shard: vec![all.clone()], rows: Arc::new(all), groups }),
             side: None,
             windows: Some(Arc::new(windows)),

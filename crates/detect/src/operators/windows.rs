@@ -511,6 +511,10 @@ impl StatefulOperator for Windows {
         self.panes.iter().for_each(|(_, pane)| keys.release(pane.key));
     }
 
+    fn keys(&self) -> usize {
+        self.panes.count()
+    }
+
     fn statistics(&self) -> OperatorStatistics {
         OperatorStatistics { keys: self.panes.count() as u64, bytes: self.panes.bytes() as u64, ..self.statistics }
     }

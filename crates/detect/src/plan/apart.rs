@@ -2,19 +2,26 @@
 //!
 //! DataFusion puts `x IN (…) AND x IN (…)` and their like together as sets (`inlist_intersection` and `inlist_except` of
 //! its optimizer 55). That forgets NULL, in the lists and as `x`: `x NOT IN (NULL, 0) AND x IN (-1)` would become `x = -1`,
-//! and `x NOT IN (1) OR x NOT IN (2)` would hold for every record. Under two names, one value is two to it.
+//! and `x NOT IN (1) OR x NOT IN (2)` would hold for every record. Within two calls of a function that gives what it is
+//! given, each with a number of its own, one value is two.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion_common::Result;
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion_expr::expr::ScalarFunction;
 use datafusion_expr::expr_rewriter::NamePreserver;
-use datafusion_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
+use datafusion_expr::{
+    BinaryExpr, ColumnarValue, Expr, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility, lit,
+};
 
-/// How the names begin under which values are kept apart; no column of a stream or query can be called so.
-const PREFIX: &str = "\u{0}apart ";
+/// The function's name.
+const NAME: &str = "__apart";
 
-/// The plan in which a value that is compared with several lists has another name for each.
+/// The plan in which a value that is compared with several lists is another one for each.
 ///
 /// # Errors
 /// None that is known of; DataFusion's ways through a plan may have some.
@@ -24,35 +31,42 @@ pub fn lists_apart(plan: LogicalPlan) -> Result<LogicalPlan> {
         if several.is_empty() {
             return Ok(expr);
         }
-        let mut names = 0_usize;
-        let renamed = expr.transform_up(|expr| match expr {
+        let function = Arc::new(ScalarUDF::from(Apart(Signature::any(2, Volatility::Immutable))));
+        let mut number = 0;
+        let mut apart = |value: Expr| {
+            number += 1;
+            Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(&function), vec![value, lit(number)]))
+        };
+        let apart = expr.transform_up(|expr| match expr {
             Expr::InList(mut list) if several.contains(list.expr.as_ref()) => {
-                list.expr = Box::new(named(*list.expr, &mut names));
+                list.expr = Box::new(apart(*list.expr));
                 Ok(Transformed::yes(Expr::InList(list)))
             }
             Expr::BinaryExpr(mut equal) if value_of(&equal).is_some_and(|value| several.contains(value)) => {
                 let is_left = !matches!(*equal.left, Expr::Literal(..));
                 let value = if is_left { &mut equal.left } else { &mut equal.right };
-                **value = named(std::mem::take(value), &mut names);
+                **value = apart(std::mem::take(value));
                 Ok(Transformed::yes(Expr::BinaryExpr(equal)))
             }
             other => Ok(Transformed::no(other)),
         })?;
-        Ok(renamed.data)
+        Ok(apart.data)
     })
 }
 
-/// The plan without the names that [`lists_apart`] gave.
+/// The plan without what [`lists_apart`] put in.
 ///
 /// # Errors
 /// As there.
-pub fn names_away(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub fn together_again(plan: LogicalPlan) -> Result<LogicalPlan> {
     each_expression(plan, |expr| {
-        let renamed = expr.transform_up(|expr| match expr {
-            Expr::Alias(alias) if alias.name.starts_with(PREFIX) => Ok(Transformed::yes(*alias.expr)),
+        let apart = expr.transform_up(|expr| match expr {
+            Expr::ScalarFunction(mut call) if call.func.name() == NAME => {
+                Ok(Transformed::yes(call.args.swap_remove(0)))
+            }
             other => Ok(Transformed::no(other)),
         })?;
-        Ok(renamed.data)
+        Ok(apart.data)
     })
 }
 
@@ -68,9 +82,26 @@ fn each_expression(plan: LogicalPlan, mut change: impl FnMut(Expr) -> Result<Exp
     Ok(changed.data)
 }
 
-fn named(value: Expr, names: &mut usize) -> Expr {
-    *names += 1;
-    value.alias(format!("{PREFIX}{names}"))
+/// Gives its first argument.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Apart(Signature);
+
+impl ScalarUDFImpl for Apart {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.0
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        Ok(arguments[0].clone())
+    }
+
+    fn invoke_with_args(&self, mut arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        Ok(arguments.args.swap_remove(0))
+    }
 }
 
 /// The values that more than one list is compared with.

@@ -23,8 +23,10 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion_common::config::ConfigOptions;
 use datafusion_common::tree_node::{Transformed, TreeNode};
-use datafusion_common::{Column, Result};
+use datafusion_common::{Column, DFSchema, Result};
+use datafusion_expr::expr::ScalarFunction;
 use datafusion_expr::expr_rewriter::NamePreserver;
+use datafusion_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion_expr::utils::merge_schema;
 use datafusion_expr::{Expr, LogicalPlan, TryCast};
 use datafusion_optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery;
@@ -342,7 +344,7 @@ impl Planner {
     }
 
     fn simplified(&self, written: LogicalPlan) -> Result<LogicalPlan> {
-        apart::names_away(self.optimize(&self.simplifier, apart::lists_apart(written)?)?)
+        apart::together_again(self.optimize(&self.simplifier, apart::lists_apart(written)?)?)
     }
 
     fn optimize(&self, by: &Optimizer, plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -536,7 +538,11 @@ fn arguments(call: &ast::Function) -> Vec<ast::Expr> {
     plain.collect()
 }
 
-/// Casts, written or implied, and arithmetic give NULL where they fail: no record can stop a query.
+/// Functions that DataFusion does not run, but has other expressions for.
+const STAND_FOR_OTHERS: [&str; 5] = ["coalesce", "nvl", "ifnull", "nvl2", "arrow_cast"];
+
+/// Casts, written or implied, and arithmetic give NULL where they fail: no record can stop a query. Functions that stand
+/// for other expressions become these.
 fn nothing_that_can_fail(plan: LogicalPlan) -> Result<LogicalPlan> {
     let rewritten = plan.transform_up_with_subqueries(|node| {
         let schema = merge_schema(&node.inputs());
@@ -546,6 +552,7 @@ fn nothing_that_can_fail(plan: LogicalPlan) -> Result<LogicalPlan> {
             let expr = expr.transform_up(|e| match e {
                 Expr::Cast(cast) => Ok(Transformed::yes(Expr::TryCast(TryCast { expr: cast.expr, field: cast.field }))),
                 Expr::BinaryExpr(operation) => checked::checked(operation, &schema),
+                Expr::ScalarFunction(call) if STAND_FOR_OTHERS.contains(&call.func.name()) => stands_for(call, &schema),
                 other => Ok(Transformed::no(other)),
             })?;
             Ok(expr.update_data(|expr| name.restore(expr)))
@@ -553,6 +560,14 @@ fn nothing_that_can_fail(plan: LogicalPlan) -> Result<LogicalPlan> {
         .map_data(LogicalPlan::recompute_schema)
     })?;
     Ok(rewritten.data)
+}
+
+fn stands_for(call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let context = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).build();
+    Ok(match call.func.simplify(call.args, &context)? {
+        ExprSimplifyResult::Simplified(other) => Transformed::yes(other),
+        ExprSimplifyResult::Original(args) => Transformed::no(Expr::ScalarFunction(ScalarFunction { args, ..call })),
+    })
 }
 
 fn first_word(text: &str) -> &str {

@@ -8,6 +8,7 @@ use watchfire_detect::Cost;
 use watchfire_detect::operators::OperatorStatistics;
 
 use super::Metrics;
+use crate::caps::LIMITS;
 
 /// Counts of one detector.
 #[derive(Debug, Default)]
@@ -28,7 +29,7 @@ pub struct DetectorMetrics {
     /// The most keys and bytes of state that were told at a time.
     pub most: [AtomicU64; 2],
     /// How often it passed a limit: of keys, of bytes, of CPU.
-    pub capped: [AtomicU64; 3],
+    pub capped: [AtomicU64; LIMITS.len()],
     /// Whether it was stopped.
     pub stopped: AtomicBool,
     version: Mutex<LiveVersion>,

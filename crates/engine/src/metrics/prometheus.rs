@@ -11,6 +11,31 @@ use watchfire_record::time;
 use super::{Counts, DetectorMetrics, LiveVersion, Metrics, StreamMetrics};
 use crate::caps::LIMITS;
 
+/// A number of each detector: name, help, kind, where it is.
+type OfDetector = (&'static str, &'static str, &'static str, fn(&DetectorMetrics, &OperatorStatistics) -> u64);
+
+const OF_DETECTORS: [OfDetector; 8] = [
+    ("watchfire_detector_matched_total", "Rows that passed the detector's WHERE.", "counter", |d, _| {
+        d.matched.load(Relaxed)
+    }),
+    ("watchfire_detector_rows_total", "Rows that the detector's state took in.", "counter", |_, o| o.rows),
+    ("watchfire_detector_keys", "Keys that the detector keeps.", "gauge", |_, o| o.keys),
+    ("watchfire_detector_state_bytes", "Bytes of state that the detector keeps, about.", "gauge", |_, o| o.bytes),
+    ("watchfire_detector_stopped", "Whether it was stopped at a limit.", "gauge", |d, _| {
+        u64::from(d.stopped.load(Relaxed))
+    }),
+    ("watchfire_detector_evicted_total", "Keys thrown out at the limit.", "counter", |_, o| o.evicted),
+    ("watchfire_detector_dropped_total", "Rows and pairs of a sequence left out at a limit.", "counter", |_, o| {
+        o.dropped
+    }),
+    (
+        "watchfire_detector_too_late_total",
+        "Rows that came after what they belong to was final: of a partition that was handed over.",
+        "counter",
+        |_, o| o.too_late,
+    ),
+];
+
 impl Metrics {
     /// All counts in Prometheus' text format, version 0.0.4.
     #[must_use]
@@ -125,34 +150,7 @@ impl Metrics {
     fn write_detectors(&self, out: &mut String) {
         let all = self.detectors();
         let operators: Vec<OperatorStatistics> = all.iter().map(|detector| detector.operator()).collect();
-        type Pick = fn(&DetectorMetrics, &OperatorStatistics) -> u64;
-        let each: [(&str, &str, &str, Pick); 8] = [
-            ("watchfire_detector_matched_total", "Rows that passed the detector's WHERE.", "counter", |d, _| {
-                d.matched.load(Relaxed)
-            }),
-            ("watchfire_detector_rows_total", "Rows that the detector's state took in.", "counter", |_, o| o.rows),
-            ("watchfire_detector_keys", "Keys that the detector keeps.", "gauge", |_, o| o.keys),
-            ("watchfire_detector_state_bytes", "Bytes of state that the detector keeps, about.", "gauge", |_, o| {
-                o.bytes
-            }),
-            ("watchfire_detector_stopped", "Whether it was stopped at a limit.", "gauge", |d, _| {
-                u64::from(d.stopped.load(Relaxed))
-            }),
-            ("watchfire_detector_evicted_total", "Keys thrown out at the limit.", "counter", |_, o| o.evicted),
-            (
-                "watchfire_detector_dropped_total",
-                "Rows and pairs of a sequence left out at a limit.",
-                "counter",
-                |_, o| o.dropped,
-            ),
-            (
-                "watchfire_detector_too_late_total",
-                "Rows that came after what they belong to was final: of a partition that was handed over.",
-                "counter",
-                |_, o| o.too_late,
-            ),
-        ];
-        for (name, help, kind, pick) in each {
+        for (name, help, kind, pick) in OF_DETECTORS {
             head(out, name, help, kind);
             for (d, operator) in all.iter().zip(&operators) {
                 let labels = format!("detector=\"{}\",stream=\"{}\"", label(&d.name), label(&d.stream));
