@@ -9,7 +9,7 @@ use watchfire_engine::decode::Decoder;
 use watchfire_engine::detect::fresh::Fresh;
 use watchfire_engine::detect::identities::SecretHasher;
 use watchfire_engine::detect::matcher::BatchColumns;
-use watchfire_engine::detect::operators::StreamBatch;
+use watchfire_engine::detect::operators::{Manner, StreamBatch};
 use watchfire_engine::detect::oracle::{self, AtRest};
 use watchfire_engine::detect::plan::Planner;
 use watchfire_engine::detect::{Detector, Judge, Shard, Step, StreamDetectors, StreamTime, compile};
@@ -81,7 +81,8 @@ impl Prepared {
             times.push(StreamTime { watermark: clock.watermark(), earliest: clock.earliest() });
             batches.push(batch);
         }
-        let judge = Judge::new(Arc::clone(&detectors), SecretHasher::new([1, 2, 3, 4]), 1).expect("detectors fit");
+        let judge =
+            Judge::new(Arc::clone(&detectors), SecretHasher::new([1, 2, 3, 4]), 1, false).expect("detectors fit");
         Self { detectors, batches, judge, times }
     }
 
@@ -98,8 +99,9 @@ impl Prepared {
     /// The rows through one shard, and, if they are to be judged, how many findings there are.
     pub fn through_a_shard(&self, fed: &[Option<StreamBatch>], judged: bool) -> usize {
         let streams = std::slice::from_ref(&self.detectors);
-        let mut shard = Shard::new(0, 1, false);
-        drop(shard.change(streams, Fresh::new(streams, &[], false).expect("detectors fit")));
+        let (manner, hasher) = (Manner::default(), SecretHasher::new([1, 2, 3, 4]));
+        let mut shard = Shard::new(0, 1, manner);
+        drop(shard.change(streams, Fresh::new(streams, &[], manner, &hasher).expect("detectors fit")));
         let nowhere = StreamTime { watermark: i64::MIN, earliest: i64::MAX };
         let mut found = 0;
         for (batch, time) in fed.iter().zip(&self.times) {
