@@ -136,7 +136,8 @@ pub struct StreamDetectors {
     pub clauses: Clauses,
     /// What a row in a sliding range keeps until it is final: all that a found row of any such detector needs.
     pub kept: Arc<[ColumnRequest]>,
-    /// What every batch is decoded to: all that predicates read, and all that detectors with state keep.
+    /// What every batch is decoded to: all that predicates read, all that detectors with state keep, and the columns of
+    /// the stream's sources.
     pub decoded: Vec<ColumnRequest>,
     /// What is looked up in tables, each look-up after those that it builds on.
     pub look_ups: Vec<LookUp>,
@@ -187,6 +188,8 @@ impl StreamDetectors {
                 available.add(request);
             }
         }
+        // Whatever detectors read, records are counted by these.
+        stream.sources.iter().for_each(|sources| available.add(named(&stream, &sources.column)));
         let (look_ups, looked_up) = look_ups(&detectors);
         look_ups.iter().flat_map(|l| &l.key_columns).for_each(|request| available.add(request.clone()));
         let mut available = available.list;

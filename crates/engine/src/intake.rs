@@ -60,6 +60,10 @@ struct Taking {
     assigned: HashSet<Arc<Partition>>,
     /// Nobody looks for records: paused, or the broker is away.
     blind: bool,
+    /// Since when the source cannot be seen.
+    away_since: Option<i64>,
+    /// Whether all partitions of what is read are ours.
+    whole: bool,
 }
 
 /// Takes in until the input is over, the run is to end, or it cannot go on. Returns the partitions that are still ours.
@@ -74,10 +78,13 @@ pub fn run(source: &mut dyn Source, mut intake: Intake<'_>) -> Result<HashSet<Ar
         committed: HashMap::new(),
         assigned: HashSet::new(),
         blind: false,
+        away_since: None,
+        whole: true,
     };
     while !intake.shutdown.load(Relaxed) && !intake.failed.load(Relaxed) {
         taking.change(&mut intake);
         taking.pause(!intake.budget.has_room(Duration::ZERO), source, &intake);
+        taking.watch(source, &intake);
         let event = source.poll(POLL)?;
         if taking.event(event, source, &mut intake)? {
             break;
@@ -108,7 +115,7 @@ impl Taking {
             Event::CaughtUp(partition) => self.job(Work::CaughtUp(partition), intake),
             Event::Ended(partition) => {
                 self.assigned.remove(&partition);
-                self.job(Work::Removed(vec![partition]), intake);
+                self.job(Work::Ended(partition), intake);
             }
             Event::Nothing => {}
             Event::Finished => {
@@ -137,6 +144,19 @@ impl Taking {
             self.job(Work::Resumed, intake);
         }
         self.blind = blind;
+    }
+
+    /// Takes note of when nobody could see the source, and of whether others read a part of it.
+    fn watch(&mut self, source: &dyn Source, intake: &Intake<'_>) {
+        if !source.is_available() {
+            self.away_since = self.away_since.or_else(|| Some(intake.clock.now()));
+        } else if let Some(since) = self.away_since.take() {
+            self.job(Work::Away { since }, intake);
+        }
+        let whole = source.is_whole();
+        if std::mem::replace(&mut self.whole, whole) != whole {
+            self.job(Work::Whole(whole), intake);
+        }
     }
 
     fn job(&mut self, work: Work, intake: &Intake<'_>) {

@@ -29,8 +29,10 @@ pub enum Work {
     Batch(RawBatch),
     /// Partitions are read from now on; for files with the event time of their first record.
     Assigned(Vec<(Assignment, Option<i64>)>),
-    /// Partitions are no longer read, or have ended.
+    /// Partitions are no longer read: they are another's.
     Removed(Vec<Arc<Partition>>),
+    /// A partition was read to its end.
+    Ended(Arc<Partition>),
     /// A partition has given all it has for now.
     CaughtUp(Arc<Partition>),
     /// From here on the job's rules are live.
@@ -39,8 +41,24 @@ pub enum Work {
     Tick,
     /// The source is looked at again after a while in which it was not.
     Resumed,
+    /// The source can be seen again, which it could not since a time, microseconds.
+    Away {
+        /// When it was last seen.
+        since: i64,
+    },
+    /// Whether all partitions of what is read are ours.
+    Whole(bool),
     /// No record will come any more: every window closes.
     Finish,
+}
+
+/// What operators with state are fed of one stream; a shard takes its share of it.
+#[derive(Debug, Clone)]
+pub struct Fed {
+    /// The stream that the rows are of.
+    pub stream: usize,
+    /// The rows.
+    pub batch: Arc<StreamBatch>,
 }
 
 /// From a worker to a shard.
@@ -50,10 +68,10 @@ pub struct ShardInput {
     pub sequence: u64,
     /// When the job was taken in, microseconds.
     pub now: i64,
-    /// The stream that the rows are of.
-    pub stream: usize,
-    /// What operators with state are fed; the shard takes its share of it.
-    pub batch: Option<Arc<StreamBatch>>,
+    /// What operators with state are fed: records, then what was made of them.
+    pub fed: Arc<[Fed]>,
+    /// Each stream's time while there is more to be fed.
+    pub meanwhile: Arc<[StreamTime]>,
     /// Each stream's time after the job.
     pub times: Arc<[StreamTime]>,
     /// The job's detectors.

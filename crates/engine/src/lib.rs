@@ -3,6 +3,7 @@
 //! Knows nothing of command lines or configuration files, and asks neither the system's clock nor chance for anything:
 //! both are passed in. Read [`pipeline`] first.
 
+pub mod activity;
 pub mod admin;
 pub mod budget;
 pub mod caps;

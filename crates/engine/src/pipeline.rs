@@ -13,6 +13,9 @@
 //! are acknowledged; while it is used up, the source is paused, and only the source's own buffers fill. Workers decode in
 //! parallel, and take turns, in the order of intake, where order matters: stamping with watermarks, and finding copies.
 //!
+//! When a minute is over, the worker whose turn it was goes on with the rows of `activity` that come of it, as a part of
+//! the same job: see [`crate::activity`].
+//!
 //! Beside them a thread changes the detectors, if that is wanted: see [`crate::change`].
 
 use std::collections::{BTreeMap, HashMap};
@@ -28,6 +31,7 @@ use watchfire_finding::RejectSink;
 use watchfire_record::{Clock, Partition};
 use watchfire_source::{FileSource, Source};
 
+use crate::activity::Activity;
 use crate::budget::Budget;
 use crate::caps::{Caps, Governor};
 use crate::change::{self, Changer, RuleRequests};
@@ -265,8 +269,10 @@ impl Rooms {
 
 fn shared(run: &Run, rules: &Arc<RuleSet>, shards: usize) -> Shared {
     let streams = run.streams.iter().map(|s| StreamClock::new(&s.stream)).collect();
+    let activity = Activity::new(run.streams.iter().map(|s| &s.stream));
     Shared {
-        clocks: Turn::new(Clocks { streams, rules: Arc::clone(rules) }),
+        activity: activity.index(),
+        clocks: Turn::new(Clocks { streams, activity, rules: Arc::clone(rules) }),
         identities: Turn::new(run.streams.iter().map(|_| Identities::default()).collect()),
         shards,
         metrics: Arc::clone(&run.metrics),

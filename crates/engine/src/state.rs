@@ -76,8 +76,10 @@ impl StateShard {
         let mut outcomes = Vec::with_capacity(due.len());
         for alike in due.chunk_by(|a, b| Arc::ptr_eq(&a.rules, &b.rules)) {
             let ended = self.change(&alike[0].rules);
-            let steps: Vec<Step<'_>> = alike.iter().map(step).collect();
-            let mut found = self.shard.take(&steps);
+            let steps: Vec<Step<'_>> = alike.iter().flat_map(steps).collect();
+            let mut of_steps = self.shard.take(&steps).into_iter();
+            let of_input = |input: &ShardInput| of_steps.by_ref().take(steps_of(input)).flatten().collect();
+            let mut found: Vec<Vec<Finding>> = alike.iter().map(of_input).collect();
             found[0].splice(0..0, ended);
             if alike.last().map(|input| input.sequence) == due.last().map(|input| input.sequence) {
                 let said = self.tell_now_and_then(due.last());
@@ -201,6 +203,17 @@ fn counted(rules: &RuleSet) -> impl Iterator<Item = (&Arc<DetectorMetrics>, u32)
     })
 }
 
-fn step(input: &ShardInput) -> Step<'_> {
-    Step { stream: input.stream, batch: input.batch.as_deref(), now: input.now, times: &input.times }
+/// How many steps a shard makes of an input.
+fn steps_of(input: &ShardInput) -> usize {
+    input.fed.len().max(1)
+}
+
+/// One step for each stream's rows: only after the last of them is it the time after the job.
+fn steps(input: &ShardInput) -> impl Iterator<Item = Step<'_>> {
+    let last = steps_of(input) - 1;
+    (0..=last).map(move |place| {
+        let fed = input.fed.get(place);
+        let times = if place == last { &input.times } else { &input.meanwhile };
+        Step { stream: fed.map_or(0, |fed| fed.stream), batch: fed.map(|fed| &*fed.batch), now: input.now, times }
+    })
 }

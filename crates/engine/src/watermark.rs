@@ -111,6 +111,70 @@ impl StreamClock {
         self.watermark = i64::MAX;
     }
 
+    /// The first multiple of `step` that is not over yet; at the end of input, that after the last accepted record. None
+    /// before the first record.
+    #[must_use]
+    pub fn over(&self, step: i64) -> Option<i64> {
+        let (time, after) = match self.watermark {
+            NONE => return None,
+            i64::MAX => (self.latest, step),
+            watermark => (watermark, 0),
+        };
+        (time != i64::MIN).then(|| time.saturating_sub(time.rem_euclid(step)).saturating_add(after))
+    }
+
+    /// Until when records have told that nothing earlier will come: at the end of input that alone says so of the rest.
+    #[must_use]
+    pub fn settled(&self) -> i64 {
+        if self.watermark == i64::MAX { self.latest.saturating_sub(self.lateness) } else { i64::MAX }
+    }
+
+    /// Whether the partition is one of its own.
+    #[must_use]
+    pub fn has(&self, partition: &Partition) -> bool {
+        self.partitions.contains_key(partition)
+    }
+
+    /// Whether it has any.
+    #[must_use]
+    pub fn has_partitions(&self) -> bool {
+        !self.partitions.is_empty()
+    }
+
+    /// Whether there was no record, and nothing says that there is one.
+    #[must_use]
+    pub fn is_void(&self) -> bool {
+        let is_empty = |clock: &PartitionClock| clock.caught_up && clock.watermark == NONE;
+        self.watermark.max(self.latest) == NONE && self.partitions.values().all(is_empty)
+    }
+
+    /// Up to when all of a partition's accepted records have come.
+    #[must_use]
+    pub fn complete_to(&self, partition: &Partition, now: i64) -> i64 {
+        let Some(clock) = self.partitions.get(partition) else { return NONE };
+        if clock.left_behind(now, self.idle) { clock.watermark.max(self.watermark) } else { clock.watermark }
+    }
+
+    /// Goes by what other clocks say: a partition has come so far, or, with none, is not waited for.
+    pub fn follow(&mut self, reached: impl IntoIterator<Item = (Arc<Partition>, Option<i64>)>, now: i64) {
+        for (partition, time) in reached {
+            let Some(time) = time else {
+                self.partitions.remove(&partition);
+                continue;
+            };
+            let new = PartitionClock { watermark: NONE, floor: NONE, seen_at: now, caught_up: false };
+            let clock = self.partitions.entry(partition).or_insert(new);
+            clock.watermark = clock.watermark.max(time);
+        }
+        self.advance(now);
+    }
+
+    /// Records were made, and accepted, whose least and greatest event times are these.
+    pub fn made(&mut self, first: i64, last: i64) {
+        self.earliest = self.earliest.min(first);
+        self.latest = self.latest.max(last);
+    }
+
     /// Stamps the rows of a batch, in order of intake, and flags those that do not count.
     pub fn stamp(&mut self, batch: &mut Batch, now: i64) {
         let watermark = self.watermark;

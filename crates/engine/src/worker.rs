@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use watchfire_decode::Decoder;
-use watchfire_detect::operators::StreamBatch;
-use watchfire_detect::{Identities, Judge, StreamDetectors, StreamTime};
+use watchfire_detect::judge::Identified;
+use watchfire_detect::{Identities, Judge, Judgement, StreamDetectors, StreamTime};
 use watchfire_record::batch::flags;
 use watchfire_record::time::Stopwatch;
 use watchfire_record::{Batch, Clock, Finding, RawBatch, spare};
 
+use crate::activity::Activity;
+use crate::activity::rows::Closed;
+use crate::activity::sources::Numbering;
 use crate::error::EngineError;
-use crate::job::{self, Job, ShardInput, Work, WorkerOutcome};
+use crate::job::{self, Fed, Job, ShardInput, Work, WorkerOutcome};
 use crate::metrics::{Metrics, StreamMetrics};
 use crate::rules::{Preparation, RuleSet, StreamRules};
 use crate::turn::Turn;
@@ -26,6 +29,8 @@ pub struct Shared {
     pub clocks: Turn<Clocks>,
     /// Each stream's records that may still be copied.
     pub identities: Turn<Vec<Identities>>,
+    /// Index of the stream `activity`.
+    pub activity: usize,
     /// How many shards there are; 0 if no detector keeps state, and none can come.
     pub shards: usize,
     /// Where it is counted.
@@ -40,8 +45,45 @@ pub struct Shared {
 pub struct Clocks {
     /// Each stream's time.
     pub streams: Vec<StreamClock>,
+    /// What declared sources do.
+    pub activity: Activity,
     /// The detectors that are live.
     pub rules: Arc<RuleSet>,
+}
+
+/// What a job has made of the streams' times.
+pub struct Moved {
+    /// Each stream's time after the job.
+    times: Arc<[StreamTime]>,
+    /// The same, as long as rows of `activity` are still to come.
+    meanwhile: Arc<[StreamTime]>,
+    /// Minutes whose rows these are.
+    closed: Vec<Closed>,
+}
+
+impl Clocks {
+    /// Has a job's turn, in which `act` moves the streams' times; then minutes may be over.
+    fn turn(&mut self, now: i64, act: impl FnOnce(&mut Self)) -> Moved {
+        let before = self.activity.time(&self.streams);
+        act(self);
+        let closed = self.activity.close(&mut self.streams, before, now);
+        let times = times(&self.streams);
+        let mut meanwhile = Arc::clone(&times);
+        if !closed.is_empty() {
+            let mut until: Vec<StreamTime> = times.to_vec();
+            until[self.activity.index()].watermark = before;
+            meanwhile = until.into();
+        }
+        Moved { times, meanwhile, closed }
+    }
+}
+
+/// A batch on its way through a worker.
+struct Judged {
+    batch: Batch,
+    judgement: Judgement,
+    identified: Identified,
+    found: Vec<Finding>,
 }
 
 /// One worker.
@@ -57,6 +99,7 @@ pub struct Worker {
 /// What a worker has for one stream.
 pub struct StreamWorker {
     decoder: Decoder,
+    numbering: Numbering,
     judge: Judge,
 }
 
@@ -70,7 +113,8 @@ impl StreamWorker {
         let judge = Judge::new(Arc::clone(detectors), hasher.clone(), *shards, *thorough);
         let judge = judge.map_err(|error| EngineError::Detector(error.to_string()))?;
         let decoder = Decoder::new(&detectors.stream, detectors.stream_index, detectors.decoded.clone());
-        Ok(Self { decoder: decoder.allow_several(preparation.several_values), judge })
+        let numbering = Numbering::new(detectors);
+        Ok(Self { decoder: decoder.allow_several(preparation.several_values), numbering, judge })
     }
 }
 
@@ -125,86 +169,137 @@ impl Worker {
             Work::Batch(raw) => self.batch(sequence, now, raw),
             other => {
                 let said = if matches!(other, Work::Rules) { rules.said.clone() } else { Vec::new() };
-                let times = self.shared.clocks.take(sequence, |clocks| {
-                    move_time(clocks, other, now, rules);
-                    times(&clocks.streams)
-                });
-                self.shared.identities.take(sequence, |identities| forget(identities, &times));
-                let outcome = WorkerOutcome { sequence, found: said, ..WorkerOutcome::default() };
-                (outcome, self.inputs(sequence, now, 0, None, times))
+                let moved =
+                    self.shared.clocks.take(sequence, |clocks| clocks.turn(now, |c| move_time(c, other, now, rules)));
+                let mut outcome = WorkerOutcome { sequence, found: said, ..WorkerOutcome::default() };
+                let judged = self.made(&moved.closed);
+                let inputs = self.finish(judged, &moved, &mut outcome, now);
+                (outcome, inputs)
             }
         }
     }
 
     fn batch(&mut self, sequence: u64, now: i64, mut raw: RawBatch) -> (WorkerOutcome, Vec<ShardInput>) {
         raw.sequence = sequence;
-        let (stream, bytes, cost) = (raw.stream, raw.bytes.len(), job::cost(&raw));
-        let StreamWorker { decoder, judge } = &mut self.streams[stream];
+        let (stream, cost) = (raw.stream, job::cost(&raw));
+        let mut batch = self.decode(raw);
+        let named = self.streams[stream].numbering.of(&batch);
+        let moved = self.shared.clocks.take(sequence, |clocks| {
+            clocks.turn(now, |clocks| {
+                clocks.streams[stream].stamp(&mut batch, now);
+                clocks.activity.count(&batch, &named);
+            })
+        });
+        let mut outcome = outcome(sequence, &self.rules.streams[stream], cost, &batch);
+        let mut judged = vec![self.judge(batch)];
+        judged.extend(self.made(&moved.closed));
+        let inputs = self.finish(judged, &moved, &mut outcome, now);
+        (outcome, inputs)
+    }
+
+    fn decode(&mut self, raw: RawBatch) -> Batch {
+        let (stream, bytes) = (raw.stream, raw.bytes.len());
         let mut watch = Stopwatch::start();
-        let mut batch = decoder.decode(raw);
+        let batch = self.streams[stream].decoder.decode(raw);
         let decoding = watch.lap();
         let counts = &self.shared.metrics.streams[stream];
         counts.consumed.fetch_add(batch.consumed(), Relaxed);
         counts.bytes.fetch_add(bytes as u64, Relaxed);
         counts.decoding.fetch_add(decoding, Relaxed);
-        let times = self.shared.clocks.take(sequence, |clocks| {
-            clocks.streams[stream].stamp(&mut batch, now);
-            times(&clocks.streams)
-        });
+        batch
+    }
+
+    /// Rows of `activity` for minutes that are over, judged as records are.
+    fn made(&mut self, closed: &[Closed]) -> Vec<Judged> {
+        let mut judged = Vec::new();
+        for closed in closed {
+            self.shared.metrics.activity_left_out.fetch_add(closed.left_out, Relaxed);
+            for raw in closed.batches() {
+                let mut batch = self.decode(RawBatch { stream: self.shared.activity, ..raw });
+                closed.stamp(&mut batch);
+                judged.push(self.judge(batch));
+            }
+        }
+        judged
+    }
+
+    /// Judges a stamped batch.
+    fn judge(&mut self, mut batch: Batch) -> Judged {
+        let StreamWorker { decoder, judge, .. } = &mut self.streams[batch.stream];
         // In the turn it was settled when the job's rules are live.
-        let lifetimes = &self.rules.by_stream()[stream];
+        let lifetimes = &self.rules.by_stream()[batch.stream];
         judge.look_up(&mut batch);
-        let mut judgement = judge.select(&batch);
+        let judgement = judge.select(&batch);
         let mut fetch = |batch: &Batch, rows: &[u32], columns: &[_]| decoder.decode_rows(batch, rows, columns);
         let found = judge.matches(&batch, &judgement, lifetimes, &mut fetch);
         let identified = judge.identities(&batch, &judgement);
-        let needed = judge.needs_identities();
-        self.shared.identities.take(sequence, |identities| {
-            if needed {
-                judge.without_copies(&batch, &mut judgement, &identified, &mut identities[stream]);
-            }
-            forget(identities, &times);
-            // In a turn, so that what came last does not depend on which worker is faster.
-            self.shared.metrics.liveness.look(stream, judge, &batch);
-        });
-        let fed = judge.feed(&batch, &judgement).map(Arc::new);
-        count(counts, &batch);
-        let rules = &self.rules.streams[stream];
-        for (detector, matched) in rules.metrics.iter().zip(judge.matched(&batch, &judgement, lifetimes)) {
-            detector.matched.fetch_add(matched, Relaxed);
-        }
-        (outcome(sequence, rules, cost, batch, found), self.inputs(sequence, now, stream, fed, times))
+        Judged { batch, judgement, identified, found }
     }
 
-    fn inputs(
-        &self,
-        sequence: u64,
+    /// Takes copies out of what was judged, hands what is left to the shards, and counts.
+    fn finish(
+        &mut self,
+        mut judged: Vec<Judged>,
+        moved: &Moved,
+        outcome: &mut WorkerOutcome,
         now: i64,
-        stream: usize,
-        batch: Option<Arc<StreamBatch>>,
-        times: Arc<[StreamTime]>,
     ) -> Vec<ShardInput> {
-        let input = |_| {
-            let (batch, times, rules) = (batch.clone(), Arc::clone(&times), Arc::clone(&self.rules));
-            ShardInput { sequence, now, stream, batch, times, rules }
+        self.shared.identities.take(outcome.sequence, |identities| {
+            for Judged { batch, judgement, identified, .. } in &mut judged {
+                let judge = &mut self.streams[batch.stream].judge;
+                if judge.needs_identities() {
+                    judge.without_copies(batch, judgement, identified, &mut identities[batch.stream]);
+                }
+            }
+            for alike in judged.chunk_by(|a, b| a.batch.stream == b.batch.stream) {
+                // In a turn, so that what came last does not depend on which worker is faster.
+                let last = &alike[alike.len() - 1].batch;
+                self.shared.metrics.liveness.look(last.stream, &mut self.streams[last.stream].judge, last);
+            }
+            forget(identities, &moved.times);
+        });
+        let mut fed = Vec::new();
+        for Judged { mut batch, judgement, found, .. } in judged {
+            let stream = batch.stream;
+            let judge = &mut self.streams[stream].judge;
+            let of_batch = judge.feed(&batch, &judgement).map(|batch| Fed { stream, batch: Arc::new(batch) });
+            fed.extend(of_batch);
+            count(&self.shared.metrics.streams[stream], &batch);
+            let (rules, lifetimes) = (&self.rules.streams[stream], &self.rules.by_stream()[stream]);
+            for (detector, matched) in rules.metrics.iter().zip(judge.matched(&batch, &judgement, lifetimes)) {
+                detector.matched.fetch_add(matched, Relaxed);
+            }
+            outcome.found.extend(found);
+            outcome.rejects.append(&mut batch.rejects);
+            spare::give(batch.text);
+        }
+        self.inputs(outcome.sequence, now, fed.into(), moved)
+    }
+
+    fn inputs(&self, sequence: u64, now: i64, fed: Arc<[Fed]>, moved: &Moved) -> Vec<ShardInput> {
+        let input = |_| ShardInput {
+            sequence,
+            now,
+            fed: Arc::clone(&fed),
+            meanwhile: Arc::clone(&moved.meanwhile),
+            times: Arc::clone(&moved.times),
+            rules: Arc::clone(&self.rules),
         };
         let inputs = (0..self.shared.shards).map(input).collect();
-        for (metrics, time) in self.shared.metrics.streams.iter().zip(times.iter()) {
+        for (metrics, time) in self.shared.metrics.streams.iter().zip(moved.times.iter()) {
             metrics.watermark.fetch_max(time.watermark, Relaxed);
         }
         inputs
     }
 }
 
-fn outcome(sequence: u64, rules: &StreamRules, bytes: usize, batch: Batch, found: Vec<Finding>) -> WorkerOutcome {
-    spare::give(batch.text);
+fn outcome(sequence: u64, rules: &StreamRules, bytes: usize, batch: &Batch) -> WorkerOutcome {
     WorkerOutcome {
         sequence,
-        found,
-        rejects: batch.rejects,
         blinded: Arc::clone(&rules.names),
-        positions: batch.partitions.into_iter().zip(batch.next_offsets).collect(),
+        positions: batch.partitions.iter().cloned().zip(batch.next_offsets.iter().copied()).collect(),
         bytes,
+        ..WorkerOutcome::default()
     }
 }
 
@@ -220,6 +315,7 @@ fn count(counts: &StreamMetrics, batch: &Batch) {
 }
 
 fn move_time(turn: &mut Clocks, work: Work, now: i64, rules: &Arc<RuleSet>) {
+    turn.activity.note(&work, &turn.streams, now);
     let clocks = &mut turn.streams;
     match work {
         Work::Assigned(assigned) => {
@@ -230,6 +326,7 @@ fn move_time(turn: &mut Clocks, work: Work, now: i64, rules: &Arc<RuleSet>) {
         Work::Removed(partitions) => {
             partitions.iter().for_each(|partition| clocks.iter_mut().for_each(|clock| clock.remove(partition, now)));
         }
+        Work::Ended(partition) => clocks.iter_mut().for_each(|clock| clock.remove(&partition, now)),
         Work::CaughtUp(partition) => clocks.iter_mut().for_each(|clock| clock.caught_up(&partition, now)),
         Work::Resumed => clocks.iter_mut().for_each(|clock| clock.resume(now)),
         Work::Tick => clocks.iter_mut().for_each(|clock| clock.tick(now)),
@@ -239,6 +336,8 @@ fn move_time(turn: &mut Clocks, work: Work, now: i64, rules: &Arc<RuleSet>) {
             rules.leave(std::mem::replace(&mut turn.rules, Arc::clone(rules)));
         }
         Work::Finish => clocks.iter_mut().for_each(StreamClock::finish),
+        // Of these only what is watched is another.
+        Work::Away { .. } | Work::Whole(_) => {}
         Work::Batch(_) => unreachable!("batches are stamped on their own way"),
     }
 }

@@ -4,6 +4,7 @@
 //! Knows no other crate of the house and does no input or output. Read [`Batch`] first: one batch is what a worker
 //! decodes, what all detectors judge, and what every count is made of.
 
+pub mod activity;
 pub mod batch;
 pub mod column;
 pub mod duration;

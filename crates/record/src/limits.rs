@@ -44,3 +44,9 @@ pub const JOIN_MATCHES: usize = 1_000;
 pub const JOIN_FOUND_BYTES: usize = 64 << 20;
 /// Bytes that one sequence keeps in one shard. More: the keys that take the most go first, and what is found then says `complete: false`.
 pub const JOIN_BYTES: usize = 256 << 20;
+/// Sources that one stream declares for `activity`. More: refused; partitions beyond it have no rows.
+pub const ACTIVITY_SOURCES: usize = 10_000;
+/// Minutes in a row, without any record of a stream, that `activity` has rows for. More: they have none until a record comes, and it is counted.
+pub const ACTIVITY_QUIET_MINUTES: usize = 1_440;
+/// Counts, one a minute and source with records, that wait for a stream's watermark. More: they are left out, and their minutes are not `observed`.
+pub const ACTIVITY_COUNTS: usize = 1_000_000;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::activity::{MINUTE, Sources};
 use crate::column::ColumnType;
 use crate::json::PathStep;
 
@@ -61,6 +62,10 @@ pub struct Stream {
     pub identity: Vec<String>,
     /// All columns but the system's, in the order of `SELECT *`.
     pub columns: Vec<ColumnDefinition>,
+    /// Whose rows the stream `activity` has.
+    pub sources: Vec<Sources>,
+    /// Whether its Kafka partitions have such rows too.
+    pub partition_sources: bool,
     /// By column: values that its log is known to have besides those of its format. For the checks of rules alone.
     pub known: BTreeMap<String, Vec<String>>,
 }
@@ -74,8 +79,6 @@ pub const SYSTEM_COLUMNS: [(&str, ColumnType); 6] = [
     ("_watermark", ColumnType::Time),
     ("_flags", ColumnType::Text),
 ];
-
-const MINUTE: i64 = 60_000_000;
 
 const CLOUDTRAIL: &[(&str, ColumnType)] = &[
     ("event_time", ColumnType::Time),
@@ -168,10 +171,10 @@ impl Stream {
         Self::built_in("api", Format::Api, MINUTE, &[], API)
     }
 
-    /// The three built-in streams.
+    /// The built-in streams: three logs, and what their sources do.
     #[must_use]
     pub fn built_ins() -> Vec<Self> {
-        vec![Self::cloudtrail(), Self::lambda(), Self::api()]
+        vec![Self::cloudtrail(), Self::lambda(), Self::api(), Self::activity()]
     }
 
     /// A declared stream of JSON objects; the caller gives its columns, `event_time` among them.
@@ -193,6 +196,8 @@ impl Stream {
             idle: 30_000_000,
             skew: 10 * MINUTE,
             identity: identity.iter().map(|c| (*c).into()).collect(),
+            sources: Vec::new(),
+            partition_sources: false,
             known: BTreeMap::new(),
             columns: columns
                 .iter()

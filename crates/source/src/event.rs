@@ -40,6 +40,11 @@ pub trait Source: Send {
         true
     }
 
+    /// Whether all partitions of what it reads are ours, as far as is known: false while others of a group have some.
+    fn is_whole(&self) -> bool {
+        true
+    }
+
     /// While paused, [`Source::poll`] gives no batch of payloads that were not taken already, but still waits and
     /// serves events.
     fn set_paused(&mut self, _paused: bool) {}

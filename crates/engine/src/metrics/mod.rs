@@ -79,6 +79,8 @@ pub struct Metrics {
     pub repeated: AtomicU64,
     /// Findings that a sink which is not required had no room for.
     pub undelivered: AtomicU64,
+    /// Minutes for which `activity` has no rows: after too many of a stream without a record.
+    pub activity_left_out: AtomicU64,
     /// Since when detectors could not fire.
     pub liveness: Liveness,
     detectors: RwLock<Detectors>,
@@ -130,6 +132,7 @@ impl Metrics {
             delivered: AtomicU64::new(0),
             repeated: AtomicU64::new(0),
             undelivered: AtomicU64::new(0),
+            activity_left_out: AtomicU64::new(0),
             liveness: Liveness::new(streams),
             detectors: RwLock::default(),
             latency: Mutex::new(Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("the bounds are in order")),

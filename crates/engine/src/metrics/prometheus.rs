@@ -57,6 +57,11 @@ impl Metrics {
             ("watchfire_findings_delivered_total", "Findings acknowledged by all sinks.", &self.delivered),
             ("watchfire_findings_undelivered_total", "Findings left out of a full sink.", &self.undelivered),
             ("watchfire_findings_repeated_total", "Findings not told again: copies of a record.", &self.repeated),
+            (
+                "watchfire_activity_minutes_left_out_total",
+                "Minutes without rows in activity, after too many without a record of their stream.",
+                &self.activity_left_out,
+            ),
             ("watchfire_rules_reloads_total", "Changes of the rules that are live.", &self.rules.reloads),
             (
                 "watchfire_rules_reload_failures_total",

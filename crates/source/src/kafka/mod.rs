@@ -273,6 +273,10 @@ impl Source for KafkaSource {
         !self.health.is_away()
     }
 
+    fn is_whole(&self) -> bool {
+        self.known_topics.all_ours()
+    }
+
     fn set_paused(&mut self, paused: bool) {
         self.pause.wanted = paused;
         if paused {

@@ -94,6 +94,11 @@ impl Topics {
         notices
     }
 
+    /// Whether all partitions were ours when they were last counted.
+    pub(super) fn all_ours(&self) -> bool {
+        self.share.0 >= self.share.1
+    }
+
     /// A partition of the topic is ours, so it is there.
     pub(super) fn seen(&mut self, topic: &str, count: usize) {
         self.missing.retain(|(name, _)| name != topic);
