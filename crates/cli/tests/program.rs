@@ -84,6 +84,88 @@ fn a_file_goes_in_and_findings_come_out() {
     );
 }
 
+/// Six minutes of two functions, of which one says nothing after the second.
+fn two_functions() -> String {
+    let line = |minute: u8, name: &str| {
+        format!(
+            "{{\"timestamp\":\"2026-01-01T00:0{minute}:00Z\",\"level\":\"INFO\",\"functionName\":\"{name}\",\"message\":\"m\"}}\n"
+        )
+    };
+    let of_minute = |minute: u8| line(minute, "check") + &if minute < 2 { line(minute, "pay") } else { String::new() };
+    (0..6).map(of_minute).collect()
+}
+
+const SILENT: &str = "/*\ntitle = \"t\"\nseverity = \"low\"\nabout = \"a\"\n*/\n\
+                      SELECT source, event_time FROM activity WHERE source = 'pay' AND records = 0 AND observed\n";
+
+#[test]
+fn silence_is_found_in_a_file_of_those_who_speak() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rule, input, found) =
+        (folder.path().join("silent.sql"), folder.path().join("in.jsonl"), folder.path().join("out.jsonl"));
+    std::fs::write(&rule, SILENT).unwrap();
+    std::fs::write(&input, two_functions()).unwrap();
+    let line = ["run", "--input", path(&input), "--stream", "lambda", "--rules", path(&rule)];
+    let sources = ["--findings", path(&found), "--set", "streams.lambda.activity.function_name=pay,check"];
+    let output = watchfire(&[&line[..], &sources].concat());
+    let said = text(&output.stderr);
+    assert!(output.status.success() && said.contains("activity: 12 consumed = 12 processed"), "{said}");
+    let found = std::fs::read_to_string(&found).unwrap();
+    // Of the last minutes it is not known what is yet to come: the stream's lateness is a minute.
+    let times: Vec<bool> =
+        found.lines().zip(2..4).map(|(line, minute)| line.contains(&format!("T00:0{minute}:00Z"))).collect();
+    assert_eq!((found.lines().count(), times), (2, vec![true, true]), "{found}");
+
+    let output = watchfire(&line);
+    assert!(text(&output.stderr).contains("streams.NAME.activity.COLUMN"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_detector_of_silence_is_tested_and_checked_as_others_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let rule = folder.path().join("silent");
+    std::fs::create_dir(&rule).unwrap();
+    let row = |records: u8| {
+        format!(
+            "{{\"event_time\":\"2026-01-01T00:00:00Z\",\"stream\":\"lambda\",\"kind\":\"function\",\"source\":\"pay\",\"records\":{records},\"observed\":true}}\n"
+        )
+    };
+    for (name, content) in [("detector.sql", SILENT.to_owned()), ("fires.jsonl", row(0)), ("quiet.jsonl", row(1))] {
+        std::fs::write(rule.join(name), content).unwrap();
+    }
+    let sources = |names: &str| format!("streams.lambda.activity.function_name={names}");
+    let output = watchfire(&["rules", "test", "--update", path(folder.path()), "--set", &sources("pay")]);
+    assert!(output.status.success(), "{}", text(&output.stdout));
+    assert!(std::fs::read_to_string(rule.join("findings.jsonl")).unwrap().contains("\"source\":\"pay\""));
+    let check =
+        |names: &str| text(&watchfire(&["rules", "check", path(folder.path()), "--set", &sources(names)]).stdout);
+    assert!(!check("pay,check").contains("W046"), "{}", check("pay,check"));
+    assert!(check("paid,check").contains("W046"), "a source that nobody declares: {}", check("paid,check"));
+}
+
+#[test]
+fn what_is_decoded_is_told_of_each_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    let rule = folder.path().join("d.sql");
+    let header = "/*\ntitle = \"t\"\nseverity = \"low\"\nabout = \"a\"\n*/\n";
+    for (sql, decoded) in [
+        ("SELECT request_id FROM lambda WHERE level = 'ERROR'", "of each record level; of those found also request_id"),
+        ("SELECT path FROM api WHERE status = 500", "of each record status; of those found also path"),
+        ("SELECT source FROM activity WHERE records = 0", "of each record records; of those found also source"),
+        (
+            "SELECT event_name FROM cloudtrail WHERE error_code = 'x'",
+            "of each record error_code; of those found also event_name",
+        ),
+        ("SELECT event_time FROM lambda", "of each record its time alone"),
+    ] {
+        std::fs::write(&rule, header.to_owned() + sql).unwrap();
+        let output =
+            watchfire(&["rules", "explain", path(&rule), "--set", "streams.lambda.activity.function_name=pay"]);
+        let shown = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(shown.contains(&format!("decodes {decoded}")), "{sql}: {shown}");
+    }
+}
+
 fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }

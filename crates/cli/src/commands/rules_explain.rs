@@ -11,12 +11,12 @@ use watchfire_engine::detect::operators::first_seen;
 use watchfire_engine::detect::plan::{Aggregate, AggregateKind, Operator};
 use watchfire_engine::detect::{Detector, StreamDetectors};
 use watchfire_engine::finding::escape;
-use watchfire_record::{Stream, duration, limits};
+use watchfire_record::{Stream, activity, duration, limits};
 
 use super::rules_list::operator;
 use crate::arguments::Explain;
 use crate::failure::Failure;
-use crate::rules::Rules;
+use crate::rules::{Rules, without_activity};
 use crate::screen::{Screen, numbers, paint, wrap};
 use crate::settings::Settings;
 
@@ -95,7 +95,10 @@ fn explain(detector: &Detector, streams: &[Stream], screen: &Screen) -> String {
     let mut read: Vec<String> = parts
         .iter()
         .map(|part| &streams[part.reads().stream])
-        .map(|s| format!("{} (topic {})", s.name, s.topic))
+        .map(|s| match s.name.as_str() {
+            activity::NAME => format!("{} (made of what other streams' sources do)", s.name),
+            name => format!("{name} (topic {})", s.topic),
+        })
         .collect();
     read.dedup();
     lines.each("stream", read);
@@ -195,14 +198,14 @@ fn all_decoded(parts: &[Detector], streams: &[Stream]) -> Vec<String> {
     let several = read.len() > 1;
     let text = |index: usize| {
         let of_stream: Vec<Detector> = parts.iter().filter(|part| part.reads().stream == index).cloned().collect();
-        let text = decoded(&of_stream, &streams[index]);
+        let text = decoded(&of_stream, &without_activity(&streams[index]));
         if several { format!("of {}: {text}", streams[index].name) } else { text }
     };
     read.into_iter().map(text).collect()
 }
 
 fn decoded(parts: &[Detector], stream: &Stream) -> String {
-    let all = StreamDetectors::new(stream.clone(), 0, parts.to_vec());
+    let all = StreamDetectors::new(stream.clone(), parts[0].reads().stream, parts.to_vec());
     let names: Vec<String> = all.decoded.iter().map(watchfire_record::ColumnRequest::name).collect();
     let of_each = if names.is_empty() {
         "of each record its time alone".into()

@@ -10,7 +10,7 @@ use include_dir::{Dir, include_dir};
 use watchfire_engine::detect::language::{self, Diagnostic, RuleFile};
 use watchfire_engine::detect::plan::Planner;
 use watchfire_engine::detect::{Detector, StreamDetectors, Table, compile};
-use watchfire_record::Stream;
+use watchfire_record::{Stream, activity};
 
 use crate::failure::Failure;
 use crate::screen::{Screen, numbers};
@@ -99,10 +99,38 @@ pub fn by_stream(detectors: Vec<Detector>, streams: &[Stream]) -> Vec<Arc<Stream
     StreamDetectors::by_stream(&detectors, streams)
 }
 
+/// The stream without sources: nobody's activity is counted.
+pub fn without_activity(stream: &Stream) -> Stream {
+    Stream { sources: Vec::new(), partition_sources: false, ..stream.clone() }
+}
+
 /// The detectors that input of one stream is enough for, and the names of those that read it and need another's too.
-pub fn of_one_stream(detectors: Vec<Detector>, stream: usize) -> (Vec<Detector>, Vec<String>) {
-    let reading = detectors.into_iter().filter(|detector| detector.plan.reads(stream));
+pub fn of_one_stream(detectors: Vec<Detector>, stream: usize, streams: &[Stream]) -> (Vec<Detector>, Vec<String>) {
+    let comes =
+        |index: usize| index == stream || streams[stream].has_sources() && streams[index].name == activity::NAME;
+    let reads = |detector: &Detector| detector.plan.inputs.iter().map(|input| input.stream).collect::<Vec<_>>();
+    let reading = detectors.into_iter().filter(|detector| reads(detector).into_iter().any(comes));
     let (enough, wanting): (Vec<_>, Vec<_>) =
-        reading.partition(|detector| !detector.stateful() || detector.plan.reads_only(stream));
+        reading.partition(|detector| !detector.stateful() || reads(detector).into_iter().all(comes));
     (enough, wanting.into_iter().map(|detector| detector.info.name.clone()).collect())
+}
+
+/// What to say if detectors read `activity` and no stream of these declares a source; nothing else makes its rows.
+pub fn without_sources<'a>(
+    detectors: impl Iterator<Item = &'a Detector>,
+    read: impl Iterator<Item = &'a Stream>,
+    streams: &[Stream],
+) -> Option<String> {
+    let of_activity = |detector: &&Detector| {
+        detector.input == 0 && detector.plan.inputs.iter().any(|input| streams[input.stream].name == activity::NAME)
+    };
+    let names: Vec<&str> = detectors.filter(of_activity).map(|detector| detector.info.name.as_str()).collect();
+    if names.is_empty() || read.into_iter().any(|stream| stream.has_sources() || stream.name == activity::NAME) {
+        return None;
+    }
+    Some(format!(
+        "no stream that is read says whose activity to count, so nothing will be found by {}: \
+         set streams.NAME.activity.COLUMN = [\"…\"]",
+        names.join(", ")
+    ))
 }

@@ -5,6 +5,7 @@
 pub mod layers;
 pub mod schema;
 pub mod show;
+mod sources;
 mod streams;
 mod tables;
 mod typed;

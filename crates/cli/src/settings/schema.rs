@@ -76,6 +76,8 @@ pub const ENTRIES: &[Entry] = &[
     entry("streams.*.skew", Kind::Duration, ""),
     entry("streams.*.identity", Kind::List, ""),
     entry("streams.*.known.*", Kind::List, ""),
+    entry("streams.*.activity.*", Kind::List, ""),
+    entry("streams.*.partition_activity", Kind::Boolean, ""),
     entry("streams.*.columns.*.path", Kind::Path, ""),
     entry("streams.*.columns.*.type", TYPES, ""),
     entry("tables.*.file", Kind::Text, ""),
@@ -123,6 +125,9 @@ pub const LIMITS: &[(&str, usize, &str)] = &[
     ("keys", limits::KEYS, "keys a detector and shard"),
     ("distinct_values", limits::DISTINCT_VALUES, "values a key"),
     ("buffered_rows", limits::BUFFERED_ROWS, "rows a key"),
+    ("activity_sources", limits::ACTIVITY_SOURCES, "sources a stream"),
+    ("activity_quiet_minutes", limits::ACTIVITY_QUIET_MINUTES, "minutes"),
+    ("activity_counts", limits::ACTIVITY_COUNTS, "counts a stream"),
 ];
 
 /// The setting that a path names.

@@ -1,6 +1,6 @@
 //! Every setting, its value, and who set it.
 
-use watchfire_record::{Envelope, Format, Stream, duration};
+use watchfire_record::{Envelope, Format, Stream, activity, duration};
 
 use super::layers::Origin;
 use super::{Settings, schema};
@@ -95,14 +95,18 @@ fn of_stream(settings: &Settings, stream: &Stream) -> Vec<Row> {
         ("idle", duration::format(stream.idle)),
         ("skew", duration::format(stream.skew)),
         ("identity", stream.identity.join(", ")),
+        ("partition_activity", stream.partition_sources.to_string()),
     ];
     let mut rows = Vec::new();
-    for (key, value) in values {
+    // What is made of the others is not set.
+    for (key, value) in values.into_iter().filter(|_| stream.name != activity::NAME) {
         let path = ["streams", &stream.name, key].map(str::to_owned);
         let layer = settings.merged.origin(&path).map_or("default".to_owned(), Origin::to_string);
         rows.push(Row { setting: path.join("."), value, layer });
     }
-    written(settings, &["streams", &stream.name, "columns"], &mut rows);
+    for table in ["known", "activity", "columns"] {
+        written(settings, &["streams", &stream.name, table], &mut rows);
+    }
     rows
 }
 

@@ -5,9 +5,10 @@ use watchfire_record::stream::SYSTEM_COLUMNS;
 use watchfire_record::{ColumnDefinition, ColumnType, Envelope, Format, Stream, duration};
 
 use super::typed::list;
-use super::{Merged, SettingsError};
+use super::{Merged, SettingsError, sources};
 
 pub(super) fn build(merged: &Merged) -> Result<Vec<Stream>, SettingsError> {
+    sources::refuse_own(merged)?;
     let mut streams = Stream::built_ins();
     for name in merged.names("streams") {
         check_name(&name, &format!("streams.{name}"))?;
@@ -17,7 +18,9 @@ pub(super) fn build(merged: &Merged) -> Result<Vec<Stream>, SettingsError> {
     }
     for stream in &mut streams {
         adjust(merged, stream)?;
+        sources::declare(merged, stream)?;
     }
+    sources::make_known(&mut streams);
     for (index, stream) in streams.iter().enumerate() {
         if let Some(other) = streams[..index].iter().find(|other| other.topic == stream.topic) {
             return Err(SettingsError(format!(
@@ -175,7 +178,7 @@ fn identity(merged: &Merged, stream: &Stream) -> Result<Vec<String>, SettingsErr
     Ok(names)
 }
 
-fn is_column(stream: &Stream, name: &str, setting: &str) -> Result<(), SettingsError> {
+pub(super) fn is_column(stream: &Stream, name: &str, setting: &str) -> Result<(), SettingsError> {
     if stream.column_type(name).is_some() {
         return Ok(());
     }

@@ -181,3 +181,56 @@ fn tables_are_declared_and_read() {
         assert!(said.contains(says), "{file}: {said}");
     }
 }
+
+#[test]
+fn sources_are_declared_by_stream_and_known_to_activity() {
+    let file = "[streams.lambda.activity]\nfunction_name = ['pay', 'check', 'pay']\n[streams.cloudtrail]\n\
+                activity.account_id = ['1']\n";
+    let settings = build(file, &[], &[]).unwrap();
+    let [cloudtrail, lambda, _, activity] = settings.streams.as_slice() else { panic!("four are built in") };
+    assert_eq!(
+        (lambda.sources[0].kind(), lambda.sources[0].values.as_slice()),
+        ("function", &["check".to_owned(), "pay".to_owned()][..])
+    );
+    assert_eq!((cloudtrail.sources[0].kind(), lambda.partition_sources), ("account", false));
+    assert_eq!(activity.known["source"], ["1", "check", "pay"]);
+    assert_eq!(activity.known["kind"], ["account", "function"]);
+    assert_eq!(activity.known["stream"], ["cloudtrail", "lambda"]);
+
+    assert_eq!(
+        layer(&settings, "streams.lambda.activity.function_name"),
+        ("pay, check, pay".into(), "watchfire.toml:2".into())
+    );
+    assert_eq!(layer(&settings, "streams.api.partition_activity"), ("false".into(), "default".into()));
+
+    let settings = build(file, &[], &["streams.api.partition_activity=true"]).unwrap();
+    assert!(settings.streams[2].partition_sources);
+    assert!(!settings.streams[3].known.contains_key("source"), "which partitions there are is not known");
+    assert_eq!(settings.streams[3].known["kind"], ["account", "function", "partition"]);
+}
+
+#[test]
+fn sources_that_cannot_be_are_refused() {
+    let many = (0..=10_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let (many, columns) = (format!("streams.api.activity.api_id={many}"), "streams.o.columns.event_time.path=t");
+    for (arguments, says) in [
+        (&["streams.lambda.activity.functionname=a"][..], "did you mean `function_name`?"),
+        (&["streams.lambda.activity.duration_ms=1"], "values of a column of text"),
+        (&["streams.activity.lateness=1m"], "made of the others"),
+        (&[many.as_str()], "10001 sources are declared, at most 10000"),
+        (
+            &[
+                columns,
+                "streams.o.columns.account.path=a",
+                "streams.o.columns.account_id.path=b",
+                "streams.o.activity.account=a",
+                "streams.o.activity.account_id=b",
+            ],
+            "rows of the kind `account`",
+        ),
+    ] {
+        let error = build("", &[], arguments).unwrap_err();
+        assert!(error.contains(says), "{error}");
+    }
+    assert!(build("", &[], &["streams.activity.known.source=old"]).is_ok());
+}

@@ -33,7 +33,7 @@ pub fn run(options: &Bench, mut settings: Settings, screen: &Screen) -> Result<(
     let stream = settings.stream_index(&options.stream)?;
     let rules = Rules::load(&options.rules, &settings.streams, &settings.tables()?).or_say(screen)?;
     let every = options.embedded;
-    let detectors = if every { rules.detectors } else { of_one_stream(rules.detectors, stream).0 };
+    let detectors = if every { rules.detectors } else { of_one_stream(rules.detectors, stream, &settings.streams).0 };
     let launch = Launch::new(by_stream(detectors, &settings.streams), settings.engine, Arc::clone(&clock));
     let prepared = source::prepare(options, &settings, stream, &launch.streams, &clock)?;
     let shutdown = signals::watch()?;

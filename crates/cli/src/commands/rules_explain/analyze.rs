@@ -29,7 +29,7 @@ pub(super) fn run(
         (None, first) => first.map_or(0, |first| first.reads().stream),
     };
     let name = &settings.streams[stream].name;
-    let (detectors, wanting) = of_one_stream(detectors, stream);
+    let (detectors, wanting) = of_one_stream(detectors, stream, &settings.streams);
     if !wanting.is_empty() {
         let text = format!("not run, since they read another stream besides `{name}`: {}", wanting.join(", "));
         screen.notice("note", &text);

@@ -12,7 +12,7 @@ use super::{context, findings, line_format, one_stream, terminal, terminal_forma
 use crate::arguments::Run;
 use crate::failure::Failure;
 use crate::launch::{Input, Launch, Outputs};
-use crate::rules::{Rules, by_stream, of_one_stream};
+use crate::rules::{Rules, by_stream, of_one_stream, without_sources};
 use crate::screen::progress::{self, Rate};
 use crate::screen::{Screen, numbers, summary};
 use crate::settings::Settings;
@@ -24,13 +24,17 @@ pub(super) fn run(options: &Run, settings: &Settings, screen: &Screen) -> Result
     let stream = one_stream(options, settings)?;
     let rules = Rules::load(&settings.rules, &settings.streams, &settings.tables()?).or_say(screen)?;
     warn_of_blind_input(&rules, stream, settings, screen);
-    let (detectors, wanting) = of_one_stream(rules.detectors, stream);
+    let (detectors, wanting) = of_one_stream(rules.detectors, stream, &settings.streams);
     if !wanting.is_empty() {
         let name = &settings.streams[stream].name;
         screen.notice(
             "note",
             &format!("not run, since they read another stream besides `{name}`: {}", wanting.join(", ")),
         );
+    }
+    let read = std::iter::once(&settings.streams[stream]);
+    if let Some(text) = without_sources(detectors.iter(), read, &settings.streams) {
+        screen.notice("warning", &text);
     }
     let mut launch = Launch::new(by_stream(detectors, &settings.streams), settings.engine, Arc::clone(&clock));
     launch.fires_early = options.early;

@@ -13,7 +13,7 @@ use watchfire_engine::detect::{StreamDetectors, Table};
 use watchfire_engine::finding::sinks::{self, FileMode, RejectSettings, SinkSettings};
 use watchfire_engine::source::{KafkaSource, StartFrom};
 use watchfire_engine::{Admin, Metrics};
-use watchfire_record::{Clock, SystemClock};
+use watchfire_record::{Clock, SystemClock, activity};
 
 use super::{context, findings, line_format, terminal, terminal_format};
 use crate::arguments::Run;
@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::launch::{Input, Launch, Outputs};
 use crate::rules::book::Book;
 use crate::rules::reload::Reloader;
-use crate::rules::{Rules, by_stream};
+use crate::rules::{Rules, by_stream, without_sources};
 use crate::screen::progress::{self, Rate};
 use crate::screen::{Screen, numbers, summary};
 use crate::settings::Settings;
@@ -96,7 +96,15 @@ fn prepare(
     let mut launch = Launch::new(by_stream(detectors, &settings.streams), settings.engine, Arc::clone(clock));
     launch.changes = Mutex::new(Some(requests));
     let topics = topics(options, settings, &launch.streams)?;
-    let read: Vec<usize> = topics.iter().map(|(_, stream)| *stream).collect();
+    let mut read: Vec<usize> = topics.iter().map(|(_, stream)| *stream).collect();
+    if let Some(text) =
+        without_sources(rules.detectors.iter(), read.iter().map(|stream| &settings.streams[*stream]), &settings.streams)
+    {
+        screen.notice("warning", &text);
+    }
+    if read.iter().any(|stream| settings.streams[*stream].has_sources()) {
+        read.push(settings.stream_index(activity::NAME)?);
+    }
     let planner = Planner::with_tables(&settings.streams, tables);
     let book = Book::new(&settings.rules, planner, &read, &rules);
     let reloader = Reloader::new(book, control, Arc::clone(&launch.metrics), screen.clone(), Arc::clone(clock));
@@ -124,10 +132,21 @@ fn topics(options: &Run, settings: &Settings, streams: &[Arc<StreamDetectors>]) 
         chosen.push(settings.stream_index(name)?);
     }
     if chosen.is_empty() {
-        chosen = (0..streams.len()).filter(|index| !streams[*index].detectors.is_empty()).collect();
+        let is_asked_for = |stream: &StreamDetectors| !stream.detectors.is_empty();
+        let of_activity = streams.iter().any(|stream| stream.stream.name == activity::NAME && is_asked_for(stream));
+        let is_read = |stream: &StreamDetectors| is_asked_for(stream) || of_activity && stream.stream.has_sources();
+        chosen = (0..streams.len()).filter(|index| is_read(&streams[*index])).collect();
     }
+    // It is made of the others.
+    chosen.retain(|index| streams[*index].stream.name != activity::NAME);
     chosen.sort_unstable();
     chosen.dedup();
+    let detectors = || streams.iter().flat_map(|stream| &stream.detectors).map(|detector| &**detector);
+    if chosen.is_empty()
+        && let Some(text) = without_sources(detectors(), std::iter::empty(), &settings.streams)
+    {
+        return Err(Failure::Setting(text));
+    }
     if chosen.is_empty() {
         return Err(Failure::Setting(
             "there is no detector, so nothing to read for: see --rules and rules.folders".into(),

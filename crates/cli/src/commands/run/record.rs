@@ -7,13 +7,13 @@ use watchfire_engine::finding::sinks::{MemoryRejectSink, MemorySink};
 use watchfire_engine::finding::{escape, render, to_json, to_ocsf};
 use watchfire_engine::source::MemorySource;
 use watchfire_record::raw::PayloadKind;
-use watchfire_record::{Clock, Finding, Partition, RawBatch, SystemClock};
+use watchfire_record::{Clock, Finding, Partition, RawBatch, Stream, SystemClock};
 
 use super::one_stream;
 use crate::arguments::{Format, Run};
 use crate::failure::Failure;
 use crate::launch::{Input, Launch, Outputs};
-use crate::rules::{Rules, by_stream, of_one_stream};
+use crate::rules::{Rules, by_stream, of_one_stream, without_activity};
 use crate::screen::{Screen, numbers};
 use crate::settings::{EngineSettings, Settings};
 
@@ -22,11 +22,13 @@ pub(super) fn run(options: &Run, record: &str, settings: &Settings, screen: &Scr
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let stream = one_stream(options, settings)?;
     let rules = Rules::load(&settings.rules, &settings.streams, &settings.tables()?).or_say(screen)?;
-    let (detectors, _) = of_one_stream(rules.detectors, stream);
+    // Of one record, nobody's silence can be told.
+    let alone: Vec<Stream> = settings.streams.iter().map(without_activity).collect();
+    let (detectors, _) = of_one_stream(rules.detectors, stream, &alone);
     let stateful: Vec<String> = detectors.iter().filter(|d| d.stateful()).map(|d| d.info.name.clone()).collect();
     let tried = detectors.len();
     let engine = EngineSettings { workers: 1, shards: 1, ..settings.engine };
-    let launch = Launch::new(by_stream(detectors, &settings.streams), engine, Arc::clone(&clock));
+    let launch = Launch::new(by_stream(detectors, &alone), engine, Arc::clone(&clock));
     let (found, rejects) = (MemorySink::new("verdict"), MemoryRejectSink::default());
     let outputs = Outputs {
         sinks: vec![watchfire_engine::Outlet::new(Box::new(found.clone()), true)],
