@@ -124,7 +124,7 @@ fn streams_are_declared_sinks_opened_and_properties_handed_on() {
             ("sasl.oauthbearer.config", "hidden")
         ]
     );
-    let stream = &settings.streams[3];
+    let stream = &settings.streams[4];
     assert_eq!((stream.name.as_str(), stream.format, stream.identity.len()), ("audit", Format::Json, 1));
     assert_eq!(stream.column_type("tag"), Some(ColumnType::Integer));
     assert!(stream.column_type("event_id").is_some() && stream.column_type("raw").is_some());

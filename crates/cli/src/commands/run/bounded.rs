@@ -23,18 +23,20 @@ pub(super) fn run(options: &Run, settings: &Settings, screen: &Screen) -> Result
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let stream = one_stream(options, settings)?;
     let rules = Rules::load(&settings.rules, &settings.streams, &settings.tables()?).or_say(screen)?;
-    warn_of_blind_input(&rules, stream, settings, screen);
+    let (name, all) = (&settings.streams[stream].name, rules.detectors.len());
+    let read = std::iter::once(&settings.streams[stream]);
+    if let Some(text) = without_sources(rules.detectors.iter(), read, &settings.streams) {
+        screen.notice("warning", &text);
+    }
     let (detectors, wanting) = of_one_stream(rules.detectors, stream, &settings.streams);
+    if detectors.is_empty() && wanting.is_empty() {
+        warn_of_blind_input(all, name, screen);
+    }
     if !wanting.is_empty() {
-        let name = &settings.streams[stream].name;
         screen.notice(
             "note",
             &format!("not run, since they read another stream besides `{name}`: {}", wanting.join(", ")),
         );
-    }
-    let read = std::iter::once(&settings.streams[stream]);
-    if let Some(text) = without_sources(detectors.iter(), read, &settings.streams) {
-        screen.notice("warning", &text);
     }
     let mut launch = Launch::new(by_stream(detectors, &settings.streams), settings.engine, Arc::clone(&clock));
     launch.fires_early = options.early;
@@ -92,14 +94,10 @@ fn admin(settings: &Settings, launch: &Launch) -> Result<Option<Admin>, Failure>
     }
 }
 
-fn warn_of_blind_input(rules: &Rules, stream: usize, settings: &Settings, screen: &Screen) {
-    let of_stream = rules.detectors.iter().filter(|detector| detector.plan.reads(stream)).count();
-    if of_stream == 0 {
-        let name = &settings.streams[stream].name;
-        let all = numbers::of(rules.detectors.len() as u64, "detector", "detectors");
-        screen.notice(
-            "warning",
-            &format!("none of {all} reads the stream `{name}`: nothing will be found; see --stream and --rules"),
-        );
-    }
+fn warn_of_blind_input(all: usize, stream: &str, screen: &Screen) {
+    let all = numbers::of(all as u64, "detector", "detectors");
+    screen.notice(
+        "warning",
+        &format!("none of {all} reads the stream `{stream}`: nothing will be found; see --stream and --rules"),
+    );
 }
