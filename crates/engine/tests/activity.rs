@@ -143,6 +143,39 @@ proptest! {
         }
         prop_assert_eq!(row(&records, &cuts, threads), once);
     }
+
+    #[test]
+    fn no_minute_that_was_not_read_in_whole_is_taken_for_observed(
+        records in prop::collection::vec((said(), 0..150 * SECOND), 1..50),
+        unread in prop::collection::vec(0..8usize, 4),
+    ) {
+        // Delivered up to two and a half minutes late, less than the lateness.
+        let mut records: Vec<(Said, i64)> = records
+            .into_iter()
+            .map(|(said, delay)| (Said { at: said.at.rem_euclid(12 * MINUTE), ..said }, delay))
+            .map(|(said, delay)| (said.clone(), START + said.at + delay))
+            .collect();
+        records.sort_by_key(|(_, received)| *received);
+        let read = |unread: &[usize]| {
+            let mut next = [0usize; 4];
+            let mut acts = vec![Act::Event(assigned(&PARTITIONS))];
+            for (said, received) in &records {
+                let offset = &mut next[said.partition as usize];
+                if *offset >= unread[said.partition as usize] {
+                    let events = batches(std::slice::from_ref(said), &[], *offset as i64, Some(*received));
+                    acts.extend(events.into_iter().map(Act::Event));
+                }
+                *offset += 1;
+            }
+            acts.extend(PARTITIONS.map(|number| Act::Event(Event::CaughtUp(partition(number)))));
+            rows(&run(&[detector("all", ALL)], acts, ONE, NOW, false).0)
+        };
+        let all = read(&[0; 4]);
+        for row in read(&unread).iter().filter(|row| row.observed) {
+            let same = |one: &&Row| (one.minute, &one.stream, &one.kind, &one.source) == (row.minute, &row.stream, &row.kind, &row.source);
+            prop_assert_eq!(all.iter().find(same).map(|one| one.records), Some(row.records), "{:?}", row);
+        }
+    }
 }
 
 /// A record of each minute of these, by `source`, at its start.
