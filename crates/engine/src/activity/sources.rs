@@ -79,3 +79,35 @@ impl Numbering {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::StringArray;
+    use watchfire_record::activity::Sources;
+    use watchfire_record::interner::Interner;
+
+    use super::*;
+
+    #[test]
+    fn sources_are_found_in_columns_of_both_kinds() {
+        let sources = |column: &str, values: [&str; 2]| Sources {
+            column: column.into(),
+            values: values.map(String::from).to_vec(),
+        };
+        let sources = vec![sources("function_name", ["a", "b"]), sources("level", ["INFO", "WARN"])];
+        let stream = Stream { sources, ..Stream::lambda() };
+        let numbering = Numbering::new(&StreamDetectors::new(stream.clone(), 0, Vec::new()));
+        let mut interner = Interner::new(9, 99);
+        let ids = ["b", "c", "a", "b"].map(|text| interner.intern(text).unwrap());
+        let ids = [&ids[..], &[NULL_ID]].concat();
+        let levels = StringArray::from(vec![None, Some("WARN"), Some("DEBUG"), Some("INFO"), None]);
+        let columns = vec![Column::Interned { ids, values: Arc::new(interner) }, Column::Plain(Arc::new(levels))];
+        let found = numbering.of(&Batch { columns, ..Batch::default() });
+        assert_eq!(found, [(0, 2), (2, 1), (3, 2), (1, 4), (3, 3)]);
+        let named = |number: u32| declared(&stream)[number as usize - 1].clone();
+        assert_eq!(named(2), Source { kind: "function".into(), name: "b".into() });
+        assert_eq!(named(4), Source { kind: "level".into(), name: "WARN".into() });
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use datafusion_sql::sqlparser::ast::{BinaryOperator, Expr, Ident};
-use watchfire_record::{ColumnDefinition, ColumnType, Stream};
+use watchfire_record::{ColumnDefinition, ColumnType, Stream, activity};
 
 use super::asked::Asked;
 use super::asking::Asks;
@@ -44,7 +44,8 @@ impl Scope {
         let schema = stream.schema();
         let known = |field: &arrow::datatypes::FieldRef| Known {
             name: field.name().clone(),
-            nullable: field.is_nullable(),
+            // Rows that the engine makes leave nothing out.
+            nullable: field.is_nullable() && stream.name != activity::NAME,
             json: stream.column_type(field.name()) == Some(ColumnType::Json),
             of: Some((stream.name.clone(), field.name().clone())),
             asked: None,

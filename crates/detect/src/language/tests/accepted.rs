@@ -138,6 +138,14 @@ fn the_longest_chain_that_is_read_can_be_planned() {
 }
 
 #[test]
+fn a_source_is_never_null() {
+    let sql = "SELECT * FROM activity QUALIFY sum(records) OVER (PARTITION BY stream, source ORDER BY event_time \
+               RANGE INTERVAL '1 hour' PRECEDING) = 0";
+    let parsed = parse("a.sql", &with_header(sql)).unwrap();
+    assert!(check(&parsed, &Stream::built_ins(), &[]).is_empty());
+}
+
+#[test]
 fn the_detectors_that_ship_pass() {
     let queries = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../queries");
     let rules = load(&[queries]).unwrap_or_else(|errors| panic!("{}", errors[0].render(false)));
