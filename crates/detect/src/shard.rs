@@ -224,7 +224,7 @@ impl Shard {
         let OperatorStatistics { keys: count, bytes, .. } = told.statistics;
         let Some(kept) = operators[operator].as_mut().filter(|_| bytes > most) else { return false };
         let Some(kind) = keys[kept.keys].as_mut() else { return false };
-        let keep = u128::from(count) * u128::from(most) * 9 / 10 / u128::from(bytes);
+        let keep = u128::from(count) * u128::from(most) * 3 / 4 / u128::from(bytes);
         kept.operator.shed(usize::try_from(keep).unwrap_or(usize::MAX), &mut kind.table);
         kind.table.turn_away();
         true

@@ -16,7 +16,7 @@ use crate::rules::{Preparation, RuleSet};
 const STATISTICS_INTERVAL: i64 = 1_000_000;
 
 /// Keys that may come before operators' counts are told again, if all together may take so many bytes only.
-const KEYS_UNTOLD: usize = 100_000;
+const KEYS_UNTOLD: usize = 20_000;
 
 /// A limit that was passed by its place among all, what was taken, and what may be.
 type Limit = (usize, u64, u64);
@@ -132,7 +132,7 @@ impl StateShard {
 
     /// Whether there are so many more keys that they may take more than all may, before they are told again.
     fn has_grown(&self) -> bool {
-        self.manner.all_bytes < usize::MAX && self.shard.keys() > self.keys_told + self.keys_told / 4 + KEYS_UNTOLD
+        self.manner.all_bytes < usize::MAX && self.shard.keys() > self.keys_told + self.keys_told / 16 + KEYS_UNTOLD
     }
 
     /// Says what the operators count and cost, and has those shed keys that take too much; what is to be said of that.

@@ -11,7 +11,7 @@ pub const UNFOLDED_BYTES: usize = 64 << 20;
 /// Bytes of a rejected record that are kept. The rest is cut, and the reject says how long it was.
 pub const REJECT_BYTES: usize = 64 << 10;
 /// Bytes in a batch after which it is closed.
-pub const BATCH_BYTES: usize = 1 << 20;
+pub const BATCH_BYTES: usize = 8 << 20;
 /// Payloads in a batch after which it is closed.
 pub const BATCH_PAYLOADS: usize = 8192;
 /// Texts in one column's interner of one worker. More: the column is delivered as plain strings.

@@ -53,7 +53,7 @@ pub fn of_run(metrics: &Metrics, micros: i64) -> String {
     let evicted: u64 = detectors.iter().map(|detector| detector.operator().evicted).sum();
     if evicted > 0 {
         text += &format!(
-            "{evicted} keys were forgotten at the limit limits.keys: what they would still have found is not complete\n"
+            "{evicted} keys were forgotten at a limit of keys or memory: what they would still have found is not complete\n"
         );
     }
     text

@@ -102,7 +102,7 @@ pub const ENTRIES: &[Entry] = &[
     entry("admin.listen", Kind::Text, "127.0.0.1:9464"),
     entry("engine.workers", Kind::Count, ""),
     entry("engine.shards", Kind::Count, ""),
-    entry("engine.in_flight", Kind::Bytes, "64MiB"),
+    entry("engine.in_flight", Kind::Bytes, ""),
     entry("limits.state.bytes", Kind::Bytes, ""),
     entry("limits.detector.keys", Kind::Number, ""),
     entry("limits.detector.bytes", Kind::Bytes, ""),

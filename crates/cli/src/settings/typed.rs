@@ -54,7 +54,7 @@ pub struct EngineSettings {
     pub shards: usize,
     /// Bytes between intake and delivery.
     pub in_flight: usize,
-    /// What one detector may take, and all together: half of what the process may, unless it is said.
+    /// What one detector may take, and all together: a quarter of what the process may, unless it is said.
     pub caps: Caps,
 }
 
@@ -72,6 +72,7 @@ impl Settings {
             let value = merged.get(path).and_then(toml::Value::as_integer);
             value.and_then(|n| usize::try_from(n).ok()).unwrap_or(default)
         };
+        let workers = number("engine.workers", cores);
         let streams = streams::build(&merged)?;
         Ok(Self {
             kafka: part(&merged, &["kafka"])?,
@@ -84,9 +85,9 @@ impl Settings {
             admin: (!admin.is_empty()).then(|| admin.to_owned()),
             admin_is_set: listen.is_some(),
             engine: EngineSettings {
-                workers: number("engine.workers", cores),
+                workers,
                 shards: number("engine.shards", cores),
-                in_flight: number("engine.in_flight", 64 << 20),
+                in_flight: number("engine.in_flight", (64 << 20).max(workers * (24 << 20))),
                 caps: caps(&merged),
             },
             merged,
@@ -128,7 +129,7 @@ fn caps(merged: &Merged) -> Caps {
         keys: number("limits.detector.keys"),
         bytes: number("limits.detector.bytes"),
         cpu: cpu.map(|percent| percent / 100.0),
-        state: number("limits.state.bytes").or_else(|| process::memory().map(|bytes| bytes / 2)),
+        state: number("limits.state.bytes").or_else(|| process::memory().map(|bytes| bytes / 4)),
     }
 }
 

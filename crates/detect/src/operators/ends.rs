@@ -34,7 +34,9 @@ impl Ends {
     #[inline]
     pub fn add(&mut self, time: i64, record: RecordNumber, table: &RecordTable) {
         let count = usize::from(self.count);
-        let is_last = time > self.latest || (count > 0 && table.get(self.newest()) <= table.get(record));
+        // Times first: records lie elsewhere in memory.
+        let is_last =
+            time > self.latest || (time == self.latest && count > 0 && table.get(self.newest()) <= table.get(record));
         if !is_last {
             return self.insert(record, table);
         }
