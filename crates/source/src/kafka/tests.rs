@@ -251,6 +251,7 @@ fn a_broker_that_goes_and_comes_is_told_of_and_read_on() {
     assert_eq!(member.notices.len(), 2, "{:?}", member.notices);
     // Without a broker, leaving is bounded in time and says what is not committed.
     broker.set_reachable(false);
+    member.until("the notice again", |m| m.notices.len() == 3);
     let done = member.done();
     assert!(member.source.close(&done).is_err());
 }
