@@ -5,13 +5,14 @@
 //! has passed their end and they owe nothing any more.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use watchfire_detect::plan::Operator;
-use watchfire_detect::{Detector, Lifetime, Version};
+use watchfire_detect::tables::TableRows;
+use watchfire_detect::{Detector, Lifetime, Table, Version};
 use watchfire_record::Value;
 
 use crate::caps::{Caps, Governor, Passed};
@@ -33,9 +34,13 @@ pub struct RuleControl(Sender<Request>);
 #[derive(Debug)]
 pub struct RuleRequests(Receiver<Request>);
 
+/// A look-up table, and the rows that it is to have from now on.
+pub type NewRows = (Arc<Table>, Arc<TableRows>);
+
 #[derive(Debug)]
 struct Request {
     detectors: Vec<Arc<Detector>>,
+    tables: Vec<NewRows>,
     answer: Sender<Result<Change, EngineError>>,
 }
 
@@ -47,21 +52,21 @@ pub fn control() -> (RuleControl, RuleRequests) {
 }
 
 impl RuleControl {
-    /// Asks for exactly these detectors. The answer comes when they are live; none comes if the run ends before.
+    /// Asks for exactly these detectors, and other rows of these tables. The answer comes when they are live; none comes if the run ends before.
     #[must_use]
-    pub fn ask(&self, detectors: Vec<Arc<Detector>>) -> Receiver<Result<Change, EngineError>> {
+    pub fn ask(&self, detectors: Vec<Arc<Detector>>, tables: Vec<NewRows>) -> Receiver<Result<Change, EngineError>> {
         let (answer, answered) = bounded(1);
         // If nobody takes it, the run is over, and the answer's other end is gone.
-        let _ = self.0.send(Request { detectors, answer });
+        let _ = self.0.send(Request { detectors, tables, answer });
         answered
     }
 
-    /// Asks for exactly these detectors, and waits until they are live.
+    /// The same, and waits until they are live.
     ///
     /// # Errors
-    /// If one does not fit its stream, which planning rules out, or the run has ended.
-    pub fn change(&self, detectors: Vec<Arc<Detector>>) -> Result<Change, EngineError> {
-        self.ask(detectors).recv().unwrap_or(Err(EngineError::Over))
+    /// If a detector does not fit its stream, which planning rules out, or the run has ended.
+    pub fn change(&self, detectors: Vec<Arc<Detector>>, tables: Vec<NewRows>) -> Result<Change, EngineError> {
+        self.ask(detectors, tables).recv().unwrap_or(Err(EngineError::Over))
     }
 }
 
@@ -76,6 +81,8 @@ pub struct Change {
     pub removed: Vec<Turned>,
     /// How many stay as they are.
     pub unchanged: usize,
+    /// Tables that have other rows.
+    pub tables: Vec<String>,
     /// The number of the rule set that is live now.
     pub version: u64,
     /// How long it took from asking to being live, microseconds.
@@ -101,7 +108,7 @@ impl Change {
     /// Whether nothing changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty() && self.tables.is_empty()
     }
 }
 
@@ -141,8 +148,8 @@ impl Changer {
         let mut nobody_asks = false;
         while !over.load(Relaxed) {
             match requests.0.recv_timeout(LOOK) {
-                Ok(Request { detectors, answer }) => {
-                    let answered = self.change(detectors, over);
+                Ok(Request { detectors, tables, answer }) => {
+                    let answered = self.change(detectors, tables, over);
                     // Whoever asked may have gone.
                     let _ = answer.send(answered);
                 }
@@ -157,22 +164,30 @@ impl Changer {
         }
     }
 
-    fn change(&mut self, detectors: Vec<Arc<Detector>>, over: &AtomicBool) -> Result<Change, EngineError> {
+    fn change(
+        &mut self,
+        detectors: Vec<Arc<Detector>>,
+        tables: Vec<NewRows>,
+        over: &AtomicBool,
+    ) -> Result<Change, EngineError> {
         let asked = self.preparation.clock.now();
         let plan = planned(&self.current, detectors, &self.stopped);
         let change = Change {
             unchanged: plan.unchanged,
+            tables: tables.iter().map(|(table, _)| table.definition().name.clone()).collect(),
             version: self.metrics.rules.version.load(Relaxed),
             ..Change::default()
         };
         for (name, _) in self.stopped.extract_if(.., |name, _| !plan.stopped.contains(name)) {
             self.governor.forget(&name);
         }
-        if plan.ends.is_empty() && plan.begins.is_empty() {
+        if plan.ends.is_empty() && plan.begins.is_empty() && tables.is_empty() {
             return Ok(change);
         }
         self.metrics.rules.stood.store(0, Relaxed);
-        self.go_over(self.begun(&plan)?, over)?;
+        let mut set = self.begun(&plan)?;
+        set.tables = Mutex::new(tables);
+        self.go_over(set, over)?;
         let took = u64::try_from(self.preparation.clock.now().saturating_sub(asked)).unwrap_or(0);
         self.metrics.rules.last_took.store(took, Relaxed);
         self.metrics.rules.reloads.fetch_add(1, Relaxed);

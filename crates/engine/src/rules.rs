@@ -15,9 +15,10 @@ use watchfire_detect::operators::Manner;
 use watchfire_detect::{Lifetime, StreamDetectors, Versions};
 use watchfire_record::{Clock, Finding};
 
+use crate::change::NewRows;
 use crate::error::EngineError;
 use crate::metrics::{DetectorMetrics, Metrics};
-use crate::terms::{Term, settled};
+use crate::terms::{self, Term};
 use crate::worker::StreamWorker;
 
 /// All detectors that are live for a job.
@@ -31,6 +32,8 @@ pub struct RuleSet {
     settled: OnceLock<Settled>,
     shards: Vec<Mutex<Option<Fresh>>>,
     left: Mutex<Vec<Box<dyn Any + Send>>>,
+    /// Tables that have other rows from the change on.
+    pub tables: Mutex<Vec<NewRows>>,
     /// What is told with the change.
     pub said: Vec<Finding>,
 }
@@ -132,6 +135,7 @@ impl RuleSet {
             settled: OnceLock::new(),
             shards: Vec::new(),
             left: Mutex::default(),
+            tables: Mutex::default(),
             said: Vec::new(),
         };
         let detectors = set.detectors();
@@ -155,13 +159,16 @@ impl RuleSet {
         self.settled.get().is_some()
     }
 
-    /// Settles when each version is live; `beyond` has, for each stream, an event time beyond all that were seen. In the
+    /// Settles when each version is live, and gives tables their other rows, for event times from then on; `beyond` has,
+    /// for each stream, an event time beyond all that were seen, and before `settled` nothing is judged any more. In the
     /// clocks' turn.
-    pub fn begin(&self, before: &Self, beyond: &[i64]) {
+    pub fn begin(&self, before: &Self, beyond: &[i64], settled: i64) {
+        let from = beyond.iter().copied().max().unwrap_or(i64::MIN);
+        lock(&self.tables).drain(..).for_each(|(table, rows)| table.replace(&rows, from, settled));
         self.settled.get_or_init(|| {
             let known = |slot: u32| before.lifetime(slot);
             let gone = before.versions.list().iter().zip(before.lifetimes());
-            Settled::new(self, settled(self.versions.list(), &self.terms, &known, gone, beyond))
+            Settled::new(self, terms::settled(self.versions.list(), &self.terms, &known, gone, beyond))
         });
     }
 

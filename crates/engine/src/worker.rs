@@ -332,7 +332,8 @@ fn move_time(turn: &mut Clocks, work: Work, now: i64, rules: &Arc<RuleSet>) {
         Work::Tick => clocks.iter_mut().for_each(|clock| clock.tick(now)),
         Work::Rules => {
             let beyond: Vec<i64> = clocks.iter().map(StreamClock::beyond).collect();
-            rules.begin(&turn.rules, &beyond);
+            let watermark = clocks.iter().map(StreamClock::watermark).min().unwrap_or(i64::MIN);
+            rules.begin(&turn.rules, &beyond, watermark);
             rules.leave(std::mem::replace(&mut turn.rules, Arc::clone(rules)));
         }
         Work::Finish => clocks.iter_mut().for_each(StreamClock::finish),

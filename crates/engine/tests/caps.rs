@@ -90,7 +90,7 @@ impl Source for Users {
         }
         if self.next == BATCHES * 3 / 4 {
             if let Some((control, detectors)) = self.ask.take() {
-                self.asked = Some(std::thread::spawn(move || drop(control.change(detectors))));
+                self.asked = Some(std::thread::spawn(move || drop(control.change(detectors, Vec::new()))));
             }
             if self.asked.as_ref().is_some_and(|asked| !asked.is_finished()) {
                 std::thread::sleep(Duration::from_millis(5));
@@ -196,7 +196,7 @@ fn who_takes_too_many_bytes_forgets_keys_alone() {
     let caps = Caps { bytes: Some(250_000), ..Caps::default() };
     let (findings, metrics) = run(&[heavy, each()], caps, None, None);
     let (heavy, each) = (metrics.detector("cloudtrail", "heavy"), metrics.detector("cloudtrail", "each"));
-    assert!(heavy.operator().evicted > 1000, "{:?}", heavy.operator());
+    assert!(heavy.operator().evicted > 800, "{:?}", heavy.operator());
     assert!(heavy.capped[1].load(Relaxed) > 0);
     assert_eq!((each.operator().evicted, each.capped[1].load(Relaxed)), (0, 0));
     assert!(!said(&findings, "bytes").is_empty());

@@ -17,7 +17,7 @@ mod seen;
 /// [`Failure::Rule`] if a detector is wrong.
 pub fn run(options: &RulesCheck, settings: &Settings, screen: &Screen) -> Result<(), Failure> {
     let paths = if options.paths.is_empty() { &settings.rules } else { &options.paths };
-    let mut rules = Rules::load(paths, &settings.streams, &settings.tables()?);
+    let mut rules = Rules::load(paths, &settings.streams, &settings.read_tables()?);
     if !options.seen.is_empty() {
         rules = seen::with_records(rules, options, settings, screen)?;
     }

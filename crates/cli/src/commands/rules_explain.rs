@@ -30,7 +30,7 @@ const LABEL: usize = 12;
 pub fn run(options: &Explain, settings: &Settings, screen: &Screen) -> Result<(), Failure> {
     let is_path = Path::new(&options.what).exists();
     let paths = if is_path { vec![PathBuf::from(&options.what)] } else { settings.rules.clone() };
-    let tables = settings.tables()?;
+    let tables = settings.read_tables()?;
     let mut rules = Rules::load(&paths, &settings.streams, &tables);
     if !is_path {
         let file = rules.files.iter().find(|file| file.name == options.what);

@@ -18,7 +18,7 @@ use crate::settings::Settings;
 /// [`Failure::Rule`] if one is wrong.
 pub fn run(options: &RulePaths, settings: &Settings, screen: &Screen) -> Result<(), Failure> {
     let paths = if options.paths.is_empty() { &settings.rules } else { &options.paths };
-    let rules = Rules::load(paths, &settings.streams, &settings.tables()?);
+    let rules = Rules::load(paths, &settings.streams, &settings.read_tables()?);
     let errors = rules.say_errors(screen);
     let text = if options.json {
         rules.detectors.iter().map(|detector| format!("{}\n", as_json(detector))).collect()

@@ -2,6 +2,7 @@
 
 pub mod book;
 pub mod reload;
+pub mod tables;
 
 use std::path::PathBuf;
 use std::sync::Arc;

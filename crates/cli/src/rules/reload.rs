@@ -1,4 +1,4 @@
-//! Changing the detectors of a run: their files are read again when their folders change, on SIGHUP, and when the admin
+//! Changing the detectors of a run, and the rows of its tables: their files are read again when their folders change, on SIGHUP, and when the admin
 //! listener is asked to.
 //!
 //! Folders are looked at twice a second, rather than watched with the system's help: detectors come by `git pull`, over a
@@ -7,6 +7,7 @@
 //! so that a file is not read while it is being written.
 
 use std::collections::hash_map::DefaultHasher;
+use std::fmt::Display;
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -19,10 +20,12 @@ use serde_json::{Value, json};
 use watchfire_engine::admin::Answer;
 use watchfire_engine::change::Turned;
 use watchfire_engine::detect::language::Diagnostic;
-use watchfire_engine::{Change, EngineError, Metrics, RuleControl};
+use watchfire_engine::finding::escape;
+use watchfire_engine::{Change, Metrics, RuleControl};
 use watchfire_record::{Clock, time};
 
 use super::book::{Book, Reading};
+use super::tables::LiveTables;
 use crate::screen::{Screen, numbers};
 
 /// How often folders are looked at.
@@ -36,7 +39,7 @@ const NAMED: usize = 10;
 
 /// Reads detectors again, one at a time.
 pub struct Reloader {
-    book: Mutex<Book>,
+    known: Mutex<(Book, LiveTables)>,
     control: RuleControl,
     metrics: Arc<Metrics>,
     screen: Screen,
@@ -44,21 +47,35 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    /// For the detectors of a run.
-    pub fn new(book: Book, control: RuleControl, metrics: Arc<Metrics>, screen: Screen, clock: Arc<dyn Clock>) -> Self {
-        Self { book: Mutex::new(book), control, metrics, screen, clock }
+    /// For the detectors and the tables of a run.
+    pub fn new(
+        known: (Book, LiveTables),
+        control: RuleControl,
+        metrics: Arc<Metrics>,
+        screen: Screen,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { known: Mutex::new(known), control, metrics, screen, clock }
     }
 
     /// Reads all files, goes over to what is in them if nothing is wrong, and says what came of it.
     pub fn reload(&self) -> Answer {
-        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (book, tables) = &mut *known;
         let begun = self.clock.now();
         self.metrics.rules.last_at.store(begun, Relaxed);
+        let other = match tables.read() {
+            Err(error) => return self.failed(422, &error),
+            Ok(other) => other,
+        };
         match book.read() {
             Err(wrong) => self.refused(&wrong, book.len()),
-            Ok(Reading { detectors, warnings }) => match self.control.change(detectors) {
-                Ok(change) => self.changed(&change, &warnings, self.clock.now() - begun),
-                Err(error) => self.failed(&error),
+            Ok(Reading { detectors, warnings }) => match self.control.change(detectors, other.clone()) {
+                Ok(change) => {
+                    tables.turn_to(&other);
+                    self.changed(&change, &warnings, self.clock.now() - begun)
+                }
+                Err(error) => self.failed(503, &error),
             },
         }
     }
@@ -78,12 +95,12 @@ impl Reloader {
         Answer::new(422, &json!({ "error": message, "diagnostics": diagnostics }))
     }
 
-    fn failed(&self, error: &EngineError) -> Answer {
+    fn failed(&self, status: u16, error: &dyn Display) -> Answer {
         self.metrics.rules.failures.fetch_add(1, Relaxed);
         self.metrics.rules.last_failed.store(true, Relaxed);
         let message = format!("the rules were not changed: {error}");
         self.screen.notice("error", &message);
-        Answer::new(503, &json!({ "error": message }))
+        Answer::new(status, &json!({ "error": message }))
     }
 
     fn changed(&self, change: &Change, warnings: &[Diagnostic], took: i64) -> Answer {
@@ -102,6 +119,7 @@ impl Reloader {
                 "changed": list(&change.changed, "from"),
                 "removed": list(&change.removed, "to"),
                 "unchanged": change.unchanged,
+                "tables": change.tables,
                 "version": change.version,
                 "milliseconds": took as f64 / 1e3,
                 "warnings": warnings,
@@ -109,9 +127,10 @@ impl Reloader {
         )
     }
 
-    /// Looks at the folders, and listens whether `asked` is set, until the run is `over`.
+    /// Looks at the folders and the tables' files, and listens whether `asked` is set, until the run is `over`.
     pub fn watch(&self, paths: &[PathBuf], asked: &AtomicBool, over: &AtomicBool) {
-        let mut read = fingerprint(paths);
+        let tables = self.known.lock().unwrap_or_else(PoisonError::into_inner).1.files();
+        let mut read = fingerprint(paths, &tables);
         let (mut last, mut waited) = (read, Duration::ZERO);
         while !over.load(Relaxed) {
             thread::sleep(TICK);
@@ -121,7 +140,7 @@ impl Reloader {
                 continue;
             }
             waited = Duration::ZERO;
-            let now = fingerprint(paths);
+            let now = fingerprint(paths, &tables);
             if is_asked || (now != read && now == last) {
                 read = now;
                 self.reload();
@@ -145,6 +164,8 @@ fn notice(change: &Change, took: i64) -> (String, Vec<String>) {
     let counts = kinds.iter().filter(|(_, turned, _)| !turned.is_empty());
     let counts: Vec<String> = counts.map(|(kind, turned, _)| format!("{} {kind}", turned.len())).collect();
     let took = numbers::duration(u64::try_from(took).unwrap_or(0));
+    let tables = (!change.tables.is_empty()).then(|| format!("other rows of {}", escape(&change.tables.join(", "))));
+    let counts: Vec<String> = counts.into_iter().chain(tables).collect();
     let (counts, Change { unchanged, version, .. }) = (counts.join(", "), change);
     let first = format!("the rules have changed: {counts}, {unchanged} unchanged; version {version}, after {took}");
     let all = kinds.iter().flat_map(|(kind, turned, word)| turned.iter().map(move |turned| (*kind, turned, *word)));
@@ -159,10 +180,13 @@ fn notice(change: &Change, took: i64) -> (String, Vec<String>) {
     (first, rest)
 }
 
-/// Another number whenever a detector's file is added, written or taken away.
-fn fingerprint(paths: &[PathBuf]) -> u64 {
+/// Another number whenever a detector's file is added, written or taken away, or a table's is written.
+fn fingerprint(paths: &[PathBuf], tables: &[PathBuf]) -> u64 {
     let mut hasher = DefaultHasher::new();
     paths.iter().for_each(|path| look(path, 0, &mut hasher));
+    for path in tables {
+        fs::metadata(path).ok().map(|found| (found.len(), found.modified().ok())).hash(&mut hasher);
+    }
     hasher.finish()
 }
 
@@ -190,9 +214,10 @@ mod tests {
         let paths = [folder.path().to_path_buf(), folder.path().join("none")];
         let inner = folder.path().join("team/rule");
         fs::create_dir_all(&inner).unwrap();
-        let mut seen = vec![fingerprint(&paths)];
+        let table = [folder.path().join("names.csv")];
+        let mut seen = vec![fingerprint(&paths, &table)];
         let mut look = |changed: bool| {
-            let now = fingerprint(&paths);
+            let now = fingerprint(&paths, &table);
             assert_eq!(seen.contains(&now), !changed);
             seen.push(now);
         };
@@ -206,6 +231,8 @@ mod tests {
         look(true);
         fs::remove_file(folder.path().join("rule.sql")).unwrap();
         look(false);
+        fs::write(&table[0], "name").unwrap();
+        look(true);
     }
 
     #[test]
@@ -221,11 +248,15 @@ mod tests {
             added: vec![turned("new", None)],
             removed: (0..11).map(|n| turned(&format!("old-{n}"), Some(0))).collect(),
             unchanged: 3,
+            tables: vec!["names".into()],
             version: 2,
             ..Change::default()
         };
         let (first, rest) = notice(&change, 12_000);
-        assert_eq!(first, "the rules have changed: 1 added, 11 removed, 3 unchanged; version 2, after 12.0 ms");
+        assert_eq!(
+            first,
+            "the rules have changed: 1 added, 11 removed, other rows of names, 3 unchanged; version 2, after 12.0 ms"
+        );
         assert_eq!(
             rest[..2],
             ["  added new (0123456789ab), at once", "  removed old-0 (0123456789ab), to 1970-01-01T00:00:00Z"]

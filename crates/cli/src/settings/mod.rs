@@ -19,6 +19,7 @@ use std::path::Path;
 use layers::{Origin, Said};
 use watchfire_engine::detect::language::nearest;
 
+pub use tables::TableSettings;
 pub use typed::{EngineSettings, Settings, kafka_properties};
 
 /// The settings file that is read if it is there and no other is named.

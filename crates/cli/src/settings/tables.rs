@@ -67,6 +67,11 @@ fn format_of(file: &Path) -> Option<TableFormat> {
 }
 
 impl TableSettings {
+    /// Where its rows are.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// The table, read from its file.
     ///
     /// # Errors

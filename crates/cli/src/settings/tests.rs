@@ -149,7 +149,7 @@ fn tables_are_declared_and_read() {
         path("functions.data")
     );
     let settings = build(&file, &[], &[]).unwrap();
-    let tables = settings.tables().unwrap();
+    let tables = settings.read_tables().unwrap();
     let names: Vec<&str> = tables.iter().map(|table| table.definition().name.as_str()).collect();
     assert_eq!(names, ["bad", "functions"]);
     let [bad, functions] = tables.as_slice() else { panic!("there are two") };
@@ -158,7 +158,7 @@ fn tables_are_declared_and_read() {
     assert_eq!(functions.definition().column_type("valid_from"), Some(ColumnType::Time));
     assert_eq!(layer(&settings, "tables.functions.key"), ("name".into(), "watchfire.toml:7".into()));
     let argued = build("", &[], &[&format!("tables.bad.file={}", path("bad.csv")), "tables.bad.key=address"]).unwrap();
-    assert_eq!(argued.tables().unwrap().len(), 1);
+    assert_eq!(argued.read_tables().unwrap().len(), 1);
 
     std::fs::write(path("twice.csv"), "address,list\na,x\nb,y\na,z\n").unwrap();
     for (file, says) in [
@@ -177,7 +177,8 @@ fn tables_are_declared_and_read() {
         ),
         (format!("[tables.t]\nfile = '{}'\nkey = 'name'", path("twice.csv")), "its key names `name`"),
     ] {
-        let said = build(&file, &[], &[]).and_then(|settings| settings.tables().map_err(|error| error.0)).unwrap_err();
+        let said =
+            build(&file, &[], &[]).and_then(|settings| settings.read_tables().map_err(|error| error.0)).unwrap_err();
         assert!(said.contains(says), "{file}: {said}");
     }
 }

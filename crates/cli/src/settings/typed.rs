@@ -26,7 +26,7 @@ pub struct Settings {
     /// The built-in streams, adjusted, then those that are declared.
     pub streams: Vec<Stream>,
     /// The tables that detectors look up in; their files are not read yet.
-    tables: Vec<TableSettings>,
+    pub tables: Vec<TableSettings>,
     /// Files and folders of detectors; none: those that ship.
     pub rules: Vec<PathBuf>,
     /// How long a field that a detector needs is not there before it is told of, microseconds.
@@ -98,7 +98,7 @@ impl Settings {
     ///
     /// # Errors
     /// If a file cannot be read, or makes no table.
-    pub fn tables(&self) -> Result<Vec<Arc<Table>>, SettingsError> {
+    pub fn read_tables(&self) -> Result<Vec<Arc<Table>>, SettingsError> {
         self.tables.iter().map(TableSettings::read).collect()
     }
 

@@ -44,6 +44,10 @@ fn distance(a: &[char], b: &[char], bound: usize) -> Option<usize> {
             }
             row.push(least);
         }
+        // No way from here on gets nearer.
+        if row.iter().chain(&last).all(|distance| *distance > bound) {
+            return None;
+        }
         before = std::mem::replace(&mut last, row);
     }
     last.last().copied().filter(|distance| *distance <= bound)

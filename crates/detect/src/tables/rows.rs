@@ -134,6 +134,12 @@ impl TableRows {
         Self { columns: columns.collect(), spans: spans(&valid), valid, firsts, keys, index, hasher }
     }
 
+    /// Whether others are the same rows, of the same definition.
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        self.valid == other.valid && self.columns == other.columns
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> usize {

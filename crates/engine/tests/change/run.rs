@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossbeam::channel::Receiver;
+use watchfire_engine::change::NewRows;
 use watchfire_engine::detect::{Detector, StreamDetectors};
 use watchfire_engine::finding::sinks::MemorySink;
 use watchfire_engine::pipeline::{self, Run};
@@ -23,6 +24,8 @@ pub enum Step {
     Event(Event),
     /// From here on the detectors are these.
     Change(Vec<Arc<Detector>>),
+    /// From here on tables have other rows.
+    Tables(Vec<Arc<Detector>>, Vec<NewRows>),
     /// Time for what has ended to be taken away.
     Rest,
 }
@@ -53,7 +56,11 @@ impl Source for Script {
             None => Ok(Event::Finished),
             Some(Step::Event(event)) => Ok(event),
             Some(Step::Change(detectors)) => {
-                self.waiting = Some(self.control.ask(detectors));
+                self.waiting = Some(self.control.ask(detectors, Vec::new()));
+                Ok(Event::Nothing)
+            }
+            Some(Step::Tables(detectors, tables)) => {
+                self.waiting = Some(self.control.ask(detectors, tables));
                 Ok(Event::Nothing)
             }
             Some(Step::Rest) => {

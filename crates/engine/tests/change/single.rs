@@ -1,6 +1,10 @@
 //! Changes one by one.
 
+use watchfire_engine::detect::compile;
+use watchfire_engine::detect::plan::Planner;
+use watchfire_engine::detect::tables::{self, TableFormat};
 use watchfire_record::raw::PayloadKind;
+use watchfire_record::{ColumnDefinition, ColumnType};
 
 use super::*;
 
@@ -98,4 +102,35 @@ fn what_is_added_begins_and_what_is_removed_ends() {
     assert_eq!(counted, ["stays", "comes"], "who has gone is not on the metrics any more");
     assert_eq!(outcome.metrics.finding_lines().iter().sum::<u64>(), outcome.findings.len() as u64);
     assert_eq!(outcome.metrics.rules.reloads.load(Relaxed), 1);
+}
+
+#[test]
+fn a_table_has_other_rows_for_what_comes_after_all_that_was_seen() {
+    let table = |rows: &str| {
+        let column =
+            |name: &str| ColumnDefinition { name: name.into(), column_type: ColumnType::Text, path: Vec::new() };
+        let columns = vec![column("name"), column("team")];
+        let bytes = format!("name,team\n{rows}");
+        let read = tables::read(("t.csv", bytes.as_bytes()), TableFormat::Csv, "people", columns, vec!["name".into()]);
+        Arc::new(read.unwrap())
+    };
+    let (people, later) = (table("u1,red\n"), table("u1,blue\nu2,green\n"));
+    let planner = Planner::with_tables(&streams(), &[Arc::clone(&people)]);
+    let sql = "SELECT s.event_time, p.team FROM cloudtrail s JOIN people p ON p.name = s.user_name";
+    let text = format!("/*\ntitle = \"t\"\nseverity = \"low\"\nabout = \"a\"\n*/\n{sql}");
+    let detector = Arc::new(compile::compile_text(&planner, "teams", &text).unwrap());
+    let mut offsets = HashMap::new();
+    let mut steps = vec![assigned(1)];
+    steps.extend(seconds(-100..-60, &mut offsets));
+    steps.push(Step::Tables(vec![Arc::clone(&detector)], vec![(people, later.rows())]));
+    // Before the instant from which the other rows hold, then beyond it.
+    steps.extend(seconds(-70..-65, &mut offsets).into_iter().map(|step| again(step, "b")));
+    steps.extend(seconds(-60..-30, &mut offsets));
+    let outcome = run(&[Arc::clone(&detector)], steps, 2, 1, true);
+    let of_team = |team: &str| {
+        let has = |finding: &&Finding| finding.row.contains(&("team".into(), Value::Text(team.into())));
+        outcome.findings.iter().filter(has).count()
+    };
+    assert_eq!((of_team("red"), of_team("blue")), (45, 30));
+    assert_eq!((outcome.changes[0].tables.as_slice(), outcome.changes[0].unchanged), (&["people".to_owned()][..], 1));
 }

@@ -31,7 +31,7 @@ pub fn run(options: &Bench, mut settings: Settings, screen: &Screen) -> Result<(
         settings.engine.workers = usize::from(workers);
     }
     let stream = settings.stream_index(&options.stream)?;
-    let rules = Rules::load(&options.rules, &settings.streams, &settings.tables()?).or_say(screen)?;
+    let rules = Rules::load(&options.rules, &settings.streams, &settings.read_tables()?).or_say(screen)?;
     let every = options.embedded;
     let detectors = if every { rules.detectors } else { of_one_stream(rules.detectors, stream, &settings.streams).0 };
     let launch = Launch::new(by_stream(detectors, &settings.streams), settings.engine, Arc::clone(&clock));

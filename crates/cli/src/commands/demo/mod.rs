@@ -46,7 +46,7 @@ pub fn run(options: &Demo, settings: Settings, screen: &Screen) -> Result<(), Fa
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let stop = signals::watch()?;
     let started = clock.now();
-    let rules = Rules::load(&settings.rules, &settings.streams, &settings.tables()?).or_say(screen)?;
+    let rules = Rules::load(&settings.rules, &settings.streams, &settings.read_tables()?).or_say(screen)?;
     let broker = EmbeddedBroker::start(&PARTITIONS)?;
     let mut launch = Launch::new(by_stream(rules.detectors, &settings.streams), settings.engine, Arc::clone(&clock));
     launch.fires_early = true;

@@ -31,7 +31,7 @@ pub(super) fn with_records(
     for (column, values) in &sample.values {
         streams[stream].known.entry(column.clone()).or_default().extend(values.iter().cloned());
     }
-    let mut rules = Rules::compile(rules.files, &streams, &settings.tables()?);
+    let mut rules = Rules::compile(rules.files, &streams, &settings.read_tables()?);
     for (field, records) in sample.lacking() {
         let file = rules.files.iter().find(|file| *file.name == *field.detector);
         let parsed = file.and_then(|file| parse(&file.file, &file.text).ok());

@@ -43,7 +43,7 @@ pub enum Verdict {
 /// [`Failure::Rule`] if a detector is wrong or a test failed.
 pub fn run(options: &RulesTest, settings: &Settings, screen: &Screen) -> Result<(), Failure> {
     let paths = if options.paths.is_empty() { &settings.rules } else { &options.paths };
-    let rules = Rules::load(paths, &settings.streams, &settings.tables()?);
+    let rules = Rules::load(paths, &settings.streams, &settings.read_tables()?);
     let errors = rules.say_errors(screen);
     if options.update && paths.is_empty() {
         return Err(Failure::Setting(

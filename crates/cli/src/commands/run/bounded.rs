@@ -22,7 +22,7 @@ use crate::signals;
 pub(super) fn run(options: &Run, settings: &Settings, screen: &Screen) -> Result<u64, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let stream = one_stream(options, settings)?;
-    let rules = Rules::load(&settings.rules, &settings.streams, &settings.tables()?).or_say(screen)?;
+    let rules = Rules::load(&settings.rules, &settings.streams, &settings.read_tables()?).or_say(screen)?;
     let (name, all) = (&settings.streams[stream].name, rules.detectors.len());
     let read = std::iter::once(&settings.streams[stream]);
     if let Some(text) = without_sources(rules.detectors.iter(), read, &settings.streams) {

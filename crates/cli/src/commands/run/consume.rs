@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::launch::{Input, Launch, Outputs};
 use crate::rules::book::Book;
 use crate::rules::reload::Reloader;
+use crate::rules::tables::LiveTables;
 use crate::rules::{Rules, by_stream, without_sources};
 use crate::screen::progress::{self, Rate};
 use crate::screen::{Screen, numbers, summary};
@@ -34,7 +35,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) fn run(options: &Run, settings: &Settings, screen: &Screen) -> Result<u64, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (shutdown, reread) = (signals::watch()?, signals::reread()?);
-    let tables = settings.tables()?;
+    let tables = settings.read_tables()?;
     let rules = Rules::load(&settings.rules, &settings.streams, &tables).or_say(screen)?;
     let (mut launch, topics, reloader) = prepare(options, settings, (rules, &tables), screen, &clock)?;
     launch.fires_early = true;
@@ -106,8 +107,8 @@ fn prepare(
         read.push(settings.stream_index(activity::NAME)?);
     }
     let planner = Planner::with_tables(&settings.streams, tables);
-    let book = Book::new(&settings.rules, planner, &read, &rules);
-    let reloader = Reloader::new(book, control, Arc::clone(&launch.metrics), screen.clone(), Arc::clone(clock));
+    let known = (Book::new(&settings.rules, planner, &read, &rules), LiveTables::new(&settings.tables, tables));
+    let reloader = Reloader::new(known, control, Arc::clone(&launch.metrics), screen.clone(), Arc::clone(clock));
     Ok((launch, topics, Arc::new(reloader)))
 }
 

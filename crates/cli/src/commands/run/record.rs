@@ -21,7 +21,7 @@ use crate::settings::{EngineSettings, Settings};
 pub(super) fn run(options: &Run, record: &str, settings: &Settings, screen: &Screen) -> Result<u64, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let stream = one_stream(options, settings)?;
-    let rules = Rules::load(&settings.rules, &settings.streams, &settings.tables()?).or_say(screen)?;
+    let rules = Rules::load(&settings.rules, &settings.streams, &settings.read_tables()?).or_say(screen)?;
     // Of one record, nobody's silence can be told.
     let alone: Vec<Stream> = settings.streams.iter().map(without_activity).collect();
     let (detectors, _) = of_one_stream(rules.detectors, stream, &alone);

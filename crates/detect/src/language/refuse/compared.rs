@@ -2,12 +2,12 @@
 
 use datafusion_sql::sqlparser::ast::{BinaryOperator as Op, Expr, UnaryOperator, Value};
 
-use super::Checker;
 use super::asked::{Asked, Pattern};
 use super::asking::{Asks, How, Never, Reading, Unknown};
 use super::expressions::text_of;
 use super::over::arguments;
 use super::scope::Scope;
+use super::{Checker, MOST};
 use crate::language::catalogue::{self, Values};
 
 /// What is compared.
@@ -19,6 +19,11 @@ struct Operand<'a> {
     /// What it is in place of NULL.
     defaults: Vec<String>,
 }
+
+/// Values of one list that are looked at; of longer ones it is not said that none is known.
+const LOOKED_AT: usize = 200;
+/// Values that are not known for which it is looked what was meant.
+const HINTS: usize = 20;
 
 impl<'r> Reading<'r, '_> {
     pub(super) fn comparison(
@@ -96,18 +101,20 @@ impl<'r> Reading<'r, '_> {
             None => values.has(text),
         };
         let mut unknown = Vec::new();
-        for (item, text) in list.iter().zip(texts) {
+        for (item, text) in list.iter().zip(texts).take(LOOKED_AT) {
             if text.is_empty() || about.defaults.iter().any(|default| default == text) || known(text) {
                 continue;
             }
-            let nearest = values.nearest(text);
+            // What is like a value is looked for only for those that are told of: it takes long.
+            let enough = self.without.is_some() || self.unknown.len() + unknown.len() >= HINTS;
+            let nearest = if values.all && enough { None } else { values.nearest(text) };
             if values.all || nearest.is_some() {
                 unknown.push((*item, *text, nearest));
             }
         }
         let all = unknown.len() == texts.len();
         let is_without = |item: &Expr| self.without.as_ref() == Some(&self.checker.span(item, self.select));
-        if all && !left_out && unknown.iter().any(|(item, ..)| is_without(item)) {
+        if all && !left_out && unknown.iter().take(MOST).any(|(item, ..)| is_without(item)) {
             return Err(self.unknown_alone(whole));
         }
         let how = match (left_out, all) {
@@ -115,7 +122,8 @@ impl<'r> Reading<'r, '_> {
             (false, true) => How::Asked,
             (false, false) => How::AmongOthers,
         };
-        for (item, text, nearest) in unknown {
+        let room = MOST.saturating_sub(self.unknown.len());
+        for (item, text, nearest) in unknown.into_iter().take(room) {
             let nearest = nearest.map(|nearest| match about.upper {
                 Some(true) => nearest.to_uppercase(),
                 Some(false) => nearest.to_lowercase(),
@@ -184,7 +192,13 @@ impl<'r> Reading<'r, '_> {
         let pattern = Pattern::new(pattern, any_case, !std::ptr::eq(text, pattern));
         let may_be = |value: &str| pattern.finds(value) != Some(false);
         let about = self.operand(operand);
+        let span = || self.checker.span(whole, self.select);
+        let is_told = match &self.without {
+            Some(without) => *without == span(),
+            None => self.unknown.len() < MOST,
+        };
         if let Some((values, of)) = &about.values
+            && is_told
             && !negated
             && values.all
             && about.defaults.is_empty()
@@ -195,10 +209,10 @@ impl<'r> Reading<'r, '_> {
                 None => may_be(value),
             })
         {
-            let span = self.checker.span(whole, self.select);
-            if self.without.as_ref() == Some(&span) {
+            if self.without.is_some() {
                 return Err(self.unknown_alone(whole));
             }
+            let span = span();
             let (text, of) = (text.to_owned(), of.clone());
             self.unknown.push(Unknown { span, text, word: values.word, hint: None, how: How::Like, of });
         }
