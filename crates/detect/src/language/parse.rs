@@ -19,6 +19,9 @@ use super::{file, foreign, syntax};
 const NESTING: usize = 64;
 /// How many operators may stand between two commas or parentheses: the syntax tree is as deep as such a chain is long.
 const CHAIN: usize = 600;
+/// How many parentheses may stand within one another: near its own limit the parser tries each in several ways, and twice
+/// as many for each more.
+const PARENTHESES: usize = 24;
 /// What a CASE counts in such a chain: past the parser's own limit it takes CASE for a column's name.
 const CASE: usize = 20;
 
@@ -154,7 +157,7 @@ impl Sql<'_> {
         error.label("not a SELECT").help("write one SELECT; each row it returns is a finding")
     }
 
-    /// Refuses chains of operators so long that the syntax tree would be too deep to walk.
+    /// Refuses chains of operators so long, and parentheses so deep, that the syntax tree would be too deep to walk.
     fn chains(&self, source: &Source) -> Result<(), Box<Diagnostic>> {
         let mut levels = vec![Level::default()];
         for lexeme in &source.lexemes {
@@ -167,13 +170,20 @@ impl Sql<'_> {
                 Token::Comma => levels.iter_mut().last().into_iter().for_each(Level::next_element),
                 _ => levels.iter_mut().last().into_iter().for_each(|level| level.operators += weight(lexeme)),
             }
-            if levels.last().is_some_and(|level| level.height() > CHAIN) {
-                let message = format!("more than {CHAIN} operators follow one another, or CASEs are nested too deeply");
-                let error = self.error(codes::TOO_DEEP, lexeme.range.clone(), message);
-                let help =
-                    "write a list, x IN ('a', 'b', …), or a regular expression, x ~ 'a|b', or split the detector";
-                return Err(error.help(help).into());
-            }
+            let (message, help) = if levels.len() > PARENTHESES + 1 {
+                (
+                    format!("more than {PARENTHESES} parentheses stand within one another"),
+                    "leave out those that change nothing; name a sub-query in a WITH; or split the detector",
+                )
+            } else if levels.last().is_some_and(|level| level.height() > CHAIN) {
+                (
+                    format!("more than {CHAIN} operators follow one another, or CASEs are nested too deeply"),
+                    "write a list, x IN ('a', 'b', …), or a regular expression, x ~ 'a|b', or split the detector",
+                )
+            } else {
+                continue;
+            };
+            return Err(self.error(codes::TOO_DEEP, lexeme.range.clone(), message).help(help).into());
         }
         Ok(())
     }

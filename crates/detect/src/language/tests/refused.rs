@@ -385,6 +385,7 @@ fn depth_and_length_are_bounded() {
     for (sql, code) in [
         (format!("SELECT * FROM cloudtrail WHERE {}true{}", "(".repeat(5000), ")".repeat(5000)), "W030"),
         (format!("SELECT * FROM cloudtrail WHERE {} true", "NOT ".repeat(5000)), "W030"),
+        (format!("SELECT * FROM cloudtrail WHERE {}read_only{}", "NOT (".repeat(40), ")".repeat(40)), "W030"),
         (format!("SELECT * FROM {}cloudtrail{}", "(SELECT * FROM ".repeat(500), ")".repeat(500)), "W030"),
         (format!("SELECT * FROM cloudtrail WHERE read_only{}", " IS TRUE".repeat(5000)), "W030"),
         (format!("SELECT '1'{} AS x FROM cloudtrail", "::text".repeat(5000)), "W030"),
