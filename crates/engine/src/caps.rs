@@ -179,16 +179,21 @@ impl Said {
 pub struct Governor {
     /// By name: what a detector had cost when it was looked at, nanoseconds.
     seen: BTreeMap<String, VecDeque<(i64, u64)>>,
+    /// Those that start again, and at how many looks more what they have cost so far is not held against them: what their
+    /// state cost before is told late.
+    forgiven: BTreeMap<String, u32>,
     looked_at: Option<i64>,
 }
 
 /// How often it is looked what detectors cost, microseconds.
 const LOOK: i64 = 1_000_000;
+/// Looks at which what a detector has cost before it started again is still told.
+const FORGIVEN: u32 = 2;
 
 impl Governor {
     /// A detector that was stopped starts again: what it had cost is not held against it.
-    pub fn forget(&mut self, detector: &str) {
-        self.seen.remove(detector);
+    pub fn forgive(&mut self, detector: &str) {
+        self.forgiven.insert(detector.to_owned(), FORGIVEN);
     }
 
     /// Those that cost more than `most`, a part of one core's time, over the last minute, each with what it cost. Looks
@@ -205,7 +210,11 @@ impl Governor {
         self.seen.retain(|name, _| costs.contains_key(name.as_str()));
         let mut above = Vec::new();
         for (name, cost) in costs {
-            let seen = self.seen.entry(name.to_owned()).or_default();
+            let seen = self.seen.entry(name.to_owned()).or_insert_with(|| VecDeque::from([(now, 0)]));
+            if let Some(looks) = self.forgiven.get_mut(name) {
+                seen.clear();
+                *looks -= 1;
+            }
             seen.push_back((now, cost));
             while seen.get(1).is_some_and(|(at, _)| *at <= now.saturating_sub(WINDOW)) {
                 seen.pop_front();
@@ -216,6 +225,7 @@ impl Governor {
                 above.push((name.to_owned(), part));
             }
         }
+        self.forgiven.retain(|_, looks| *looks > 0);
         above
     }
 }

@@ -179,7 +179,7 @@ impl Changer {
             ..Change::default()
         };
         for (name, _) in self.stopped.extract_if(.., |name, _| !plan.stopped.contains(name)) {
-            self.governor.forget(&name);
+            self.governor.forgive(&name);
         }
         if plan.ends.is_empty() && plan.begins.is_empty() && tables.is_empty() {
             return Ok(change);

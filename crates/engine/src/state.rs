@@ -167,7 +167,8 @@ impl StateShard {
         let evicted_before = self.evicted.insert(number, evicted).unwrap_or(0);
         let own = self.manner.bytes as u64;
         let most = own.min(left);
-        if self.shard.shed(stream, operator, told, most) {
+        if let Some(evicted) = self.shard.shed(stream, operator, told, most) {
+            self.evicted.insert(number, evicted);
             return Some((if own <= left { 1 } else { 3 }, bytes, most));
         }
         (evicted > evicted_before).then_some((0, keys + evicted, self.manner.keys as u64))

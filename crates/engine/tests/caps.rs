@@ -199,7 +199,7 @@ fn who_takes_too_many_bytes_forgets_keys_alone() {
     assert!(heavy.operator().evicted > 800, "{:?}", heavy.operator());
     assert!(heavy.capped[1].load(Relaxed) > 0);
     assert_eq!((each.operator().evicted, each.capped[1].load(Relaxed)), (0, 0));
-    assert!(!said(&findings, "bytes").is_empty());
+    assert!(!said(&findings, "bytes").is_empty() && said(&findings, "keys").is_empty());
     assert_eq!(last_count(&findings, "each"), Some((BATCHES * RECORDS, true, State::Final)));
 }
 
@@ -217,12 +217,13 @@ fn who_keeps_most_makes_room_when_all_together_take_too_much() {
     let (findings, metrics) = run(&detectors, caps, None, None);
     let [user, id, address] =
         ["by-user", "by-id", "by-address"].map(|name| metrics.detector("cloudtrail", name).operator());
-    // No more goes than has to.
+    // No more goes than has to; how much, depends on how many batches a shard takes at once.
     for large in [user, id] {
-        assert!((1000..2200).contains(&large.evicted), "{large:?} of {}", BATCHES * RECORDS);
+        assert!((400..2200).contains(&large.evicted), "{large:?} of {}", BATCHES * RECORDS);
     }
     assert_eq!((address.evicted, address.keys), (0, 0));
-    assert!(!said(&findings, "state").is_empty() && said(&findings, "bytes").is_empty());
+    assert!(!said(&findings, "state").is_empty());
+    assert!(said(&findings, "bytes").is_empty() && said(&findings, "keys").is_empty());
     let of_address = findings.iter().rev().find(|finding| &*finding.detector.name == "by-address");
     assert_eq!(of_address.map(|finding| finding.row[1].1.clone()), Some(Value::Integer(BATCHES * RECORDS)));
 }
