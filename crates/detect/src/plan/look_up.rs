@@ -177,7 +177,7 @@ fn is_look_up(expr: &Expr) -> bool {
 /// call is another one.
 ///
 /// # Errors
-/// As [`lift`].
+/// If a path has a step that is no literal, which planning rules out.
 pub fn request(call: &ScalarFunction, stream: &Stream) -> Result<Option<(ColumnRequest, Vec<LookUp>)>> {
     let Some(function) = looked_up(call) else { return Ok(None) };
     let mut read = Requests::default();

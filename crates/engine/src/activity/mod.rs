@@ -54,7 +54,7 @@ impl Activity {
         clocks.get(self.index).map_or(i64::MIN, StreamClock::watermark)
     }
 
-    /// Counts the records of a stamped batch; see [`Ledger::count`].
+    /// Counts the records of a stamped batch.
     pub fn count(&mut self, batch: &Batch, named: &[(u32, u32)]) {
         if let Some(ledger) = self.ledgers.iter_mut().find(|ledger| ledger.stream == batch.stream) {
             ledger.count(batch, named);
