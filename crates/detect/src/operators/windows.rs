@@ -454,16 +454,20 @@ impl StatefulOperator for Windows {
     }
 
     fn fire_early(&mut self, now: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
-        let mut windows = BTreeSet::new();
+        let mut windows = Vec::new();
         for number in std::mem::take(&mut self.touched) {
             let pane = self.panes.get_mut(number);
             pane.touched = false;
             let (start, key) = (pane.start, pane.key);
-            windows.extend(window_starts(start, self.size, self.slide).map(|window| (window, key)));
+            let open = window_starts(start, self.size, self.slide)
+                .filter(|window| window.saturating_add(self.size) > self.watermark);
+            windows.extend(open.map(|window| (window, key)));
         }
-        let open = windows.into_iter().filter(|(start, _)| start.saturating_add(self.size) > self.watermark);
+        // Panes of one key are in the same windows.
+        windows.sort_unstable();
+        windows.dedup();
         let mut groups = Groups::default();
-        open.for_each(|(start, key)| groups.add(start, key, self.panes_of(key, start)));
+        windows.into_iter().for_each(|(start, key)| groups.add(start, key, self.panes_of(key, start)));
         for index in 0..self.members.len() {
             if !self.members[index].fires_early {
                 continue;
