@@ -16,7 +16,6 @@ use watchfire_record::{DetectorInfo, Finding, FindingId, State, Stream, Value};
 
 use super::feed::{Fed, FedRow};
 use super::firing::{Firing, least_event_ids};
-use super::fold::Total;
 use super::key_table::KeyTable;
 use super::manner::{extrapolated, sum_of};
 use super::post::{NamedValues, first_seen};
@@ -144,7 +143,7 @@ impl FirstSeen {
             }
             let rows: Vec<FedRow> = own.iter().map(|index| fresh[*index].0).collect();
             let columns = fed.kept_columns(&rows, &version.columns);
-            let batch = version.of_rows_with(columns.clone(), &Total::Count(0), rows.len());
+            let batch = version.first_rows(columns.clone(), rows.len());
             let passing = version.post.passing(&batch);
             let payload = version.payload.convert_columns(&columns).expect("the columns have the converter's types");
             for row in passing {
@@ -218,7 +217,7 @@ impl FirstSeen {
         let parser = payload.parser();
         let payloads = rows.iter().map(|(_, _, earliest)| parser.parse(&earliest.payload));
         let columns = payload.convert_rows(payloads).expect("the bytes were made by a converter of the same types");
-        let found = post.found(&version.of_rows_with(columns, &Total::Count(0), rows.len()));
+        let found = post.found(&version.first_rows(columns, rows.len()));
         let finding = |((key, state, earliest), found)| (key, self.finding(info, state, earliest, found));
         rows.into_iter().zip(found).map(finding).collect()
     }

@@ -74,10 +74,10 @@ impl RangeVersion {
 }
 
 impl RangeVersion {
-    /// Rows with these columns, in each of which every aggregate comes to this.
+    /// Rows with these columns, before each of which no other counts.
     #[must_use]
-    pub fn of_rows_with(&self, columns: Vec<ArrayRef>, total: &Total, rows: usize) -> RecordBatch {
-        let totals = self.post.totals(rows, |_, _| total.clone());
+    pub fn first_rows(&self, columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
+        let totals = self.post.totals(rows, |_, _| Total::Count(0));
         let all: Vec<u32> = (0u32..).take(rows).collect();
         self.post.batch(columns, &totals, &all)
     }

@@ -208,17 +208,12 @@ impl Windows {
     }
 
     fn note(&mut self, fed: &Fed<'_>, placed: &Placed, records: &mut RecordTable) {
-        // First what is short, so that the processor waits for many panes at once.
-        for (number, rows) in placed.runs() {
-            let pane = self.panes.get_mut(number);
-            pane.rows += rows.len() as u64;
-            let caused = rows.iter().map(|row| fed.caused_at(*row)).max().unwrap_or(i64::MIN);
-            pane.caused_at = pane.caused_at.max(caused);
-        }
         records.turn_to(fed.records());
         for (number, rows) in placed.runs() {
             let pane = self.panes.get_mut(number);
+            pane.rows += rows.len() as u64;
             for row in rows {
+                pane.caused_at = pane.caused_at.max(fed.caused_at(*row));
                 let record = records.of_row(fed.row(*row));
                 pane.ends.add(fed.time(*row), record, records);
             }
