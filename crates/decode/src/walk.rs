@@ -10,10 +10,9 @@ use simd_json::{Node, StaticNode};
 use watchfire_record::limits::NESTING_DEPTH;
 
 use crate::repair::{Surrogate, surrogate, unit};
+use crate::special::next_special;
 use crate::tree::{NodeId, ROOT, Tree};
 
-/// How many bytes of a string are looked at at once.
-const CHUNK: usize = 8;
 /// Integers of as many digits are within 64 bits.
 const SURE_DIGITS: usize = 18;
 /// A number of as many digits with an exponent of two is within 64-bit floats.
@@ -340,34 +339,6 @@ impl<'a> Walk<'a, '_> {
         }
         self.at - start
     }
-}
-
-#[inline]
-fn is_special(byte: u8) -> bool {
-    byte == b'"' || byte == b'\\' || byte < b' '
-}
-
-/// The first place from `at` on of a quote, a backslash or a control character.
-#[inline]
-fn next_special(bytes: &[u8], mut at: usize) -> Option<usize> {
-    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        let marks = special(u64::from_le_bytes(*chunk));
-        if marks != 0 {
-            return Some(at + marks.trailing_zeros() as usize / 8);
-        }
-        at += CHUNK;
-    }
-    bytes.get(at..)?.iter().position(|byte| is_special(*byte)).map(|n| at + n)
-}
-
-/// Sets the high bit of the lowest byte of a word that is special, and of none below it. A byte less than another one
-/// borrows from the next when that is taken from it; what is borrowed wrongly lies above the first that is found.
-#[inline]
-fn special(word: u64) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; CHUNK]);
-    let (quote, backslash) = (word ^ (ONES * b'"' as u64), word ^ (ONES * b'\\' as u64));
-    let less = |word: u64, than: u8| word.wrapping_sub(ONES * u64::from(than)) & !word;
-    (less(quote, 1) | less(backslash, 1) | less(word, b' ')) & (ONES << 7)
 }
 
 /// The end of the escape whose backslash is at `at`; `None` if it is none, or half a surrogate pair.

@@ -4,7 +4,7 @@
 //! that a WHERE has not let in before is let in. One look-up a record serves all operators.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
 const BUCKET: i64 = 60_000_000;
@@ -31,13 +31,57 @@ impl SecretHasher {
     /// The hash of a value.
     #[must_use]
     pub fn hash(&self, value: impl Hash) -> u128 {
-        (u128::from(self.high.hash_one(&value)) << 64) | u128::from(self.low.hash_one(&value))
+        let mut hash = self.begin();
+        value.hash(&mut hash);
+        hash.whole()
     }
 
-    /// The hash of a sequence that had the hash `before` and goes on with `value`.
+    /// The hash of several values, which are to be given to it one after the other.
     #[must_use]
-    pub fn extend(&self, before: u128, value: impl Hash) -> u128 {
-        self.hash((before, value))
+    pub fn begin(&self) -> SecretHash {
+        SecretHash { low: self.low.build_hasher(), high: self.high.build_hasher() }
+    }
+}
+
+/// A [`SecretHasher`]'s hash as it grows.
+#[derive(Debug, Clone)]
+pub struct SecretHash {
+    low: ahash::AHasher,
+    high: ahash::AHasher,
+}
+
+impl SecretHash {
+    /// All of its 128 bits.
+    #[must_use]
+    pub fn whole(&self) -> u128 {
+        (u128::from(self.high.finish()) << 64) | u128::from(self.low.finish())
+    }
+}
+
+impl Hasher for SecretHash {
+    fn finish(&self) -> u64 {
+        self.low.finish()
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.low.write(bytes);
+        self.high.write(bytes);
+    }
+
+    // These have their own way, which is faster than bytes.
+    fn write_u8(&mut self, number: u8) {
+        self.low.write_u8(number);
+        self.high.write_u8(number);
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.low.write_u64(number);
+        self.high.write_u64(number);
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.low.write_usize(number);
+        self.high.write_usize(number);
     }
 }
 
@@ -55,7 +99,7 @@ pub struct AlreadyHashed(u64);
 /// Builds [`AlreadyHashed`].
 pub type BuildAlreadyHashed = std::hash::BuildHasherDefault<AlreadyHashed>;
 
-impl std::hash::Hasher for AlreadyHashed {
+impl Hasher for AlreadyHashed {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -69,11 +113,14 @@ impl std::hash::Hasher for AlreadyHashed {
     }
 }
 
+/// Identities, each with the number of the set of WHEREs that have let it in.
+type Bucket = HashMap<u128, u32, BuildAlreadyHashed>;
+
 /// The records of one stream that may still be copied: those whose time the watermark has not passed.
 #[derive(Debug, Default)]
 pub struct Identities {
-    /// By minute of event time: identity, and the set of WHEREs that have let it in.
-    buckets: BTreeMap<i64, HashMap<u128, u32, BuildAlreadyHashed>>,
+    /// By minute of event time.
+    buckets: BTreeMap<i64, Bucket>,
     sets: Vec<Arc<[u32]>>,
     numbers: HashMap<Arc<[u32]>, u32>,
 }
@@ -94,7 +141,7 @@ impl Identities {
     /// Takes in a record that passes the WHEREs of this set. Gives those of them for which it is a copy of one that was
     /// taken in before.
     pub fn refused(&mut self, event_time: i64, identity: u128, set: u32) -> Vec<u32> {
-        let bucket = self.buckets.entry(event_time.div_euclid(BUCKET)).or_default();
+        let bucket = self.bucket(event_time);
         match bucket.entry(identity) {
             std::collections::hash_map::Entry::Vacant(vacant) => {
                 vacant.insert(set);
@@ -108,11 +155,20 @@ impl Identities {
                     let mut union: Vec<u32> = before.iter().copied().chain(fresh).collect();
                     union.sort_unstable();
                     let union = self.set(&union);
-                    self.buckets.entry(event_time.div_euclid(BUCKET)).or_default().insert(identity, union);
+                    self.bucket(event_time).insert(identity, union);
                 }
                 copies
             }
         }
+    }
+
+    /// The bucket of an event time. The first record of a minute finds room for as many as the one before it had.
+    fn bucket(&mut self, event_time: i64) -> &mut Bucket {
+        let minute = event_time.div_euclid(BUCKET);
+        let before = self.buckets.last_key_value().filter(|(last, _)| minute - 1 == **last);
+        let room = before.map_or(0, |(_, bucket)| bucket.len());
+        let new = || HashMap::with_capacity_and_hasher(room, BuildAlreadyHashed::default());
+        self.buckets.entry(minute).or_insert_with(new)
     }
 
     /// Forgets what the watermark has passed: a later copy is late.

@@ -1,6 +1,7 @@
 //! What a worker does with a decoded batch: who wants which rows, what matches, what goes on to operators with state.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray};
@@ -218,22 +219,24 @@ impl Judge {
     }
 
     fn identity_of(&self, batch: &Batch, places: &[usize], row: u32) -> u128 {
-        places.iter().fold(0, |hash, place| match &batch.columns[*place] {
-            Column::Interned { ids, values } => {
-                let id = ids[row as usize];
-                self.hasher.extend(hash, (id != NULL_ID).then(|| values.text(id)))
-            }
-            Column::Plain(array) => match array.as_string_opt::<i32>() {
-                Some(texts) => {
-                    let present = !arrow::array::Array::is_null(texts, row as usize);
-                    self.hasher.extend(hash, present.then(|| texts.value(row as usize)))
+        let (mut hash, row) = (self.hasher.begin(), row as usize);
+        for place in places {
+            match &batch.columns[*place] {
+                Column::Interned { ids, values } => {
+                    (ids[row] != NULL_ID).then(|| values.text(ids[row])).hash(&mut hash)
                 }
-                None => match array.as_primitive_opt::<TimestampMicrosecondType>() {
-                    Some(times) => self.hasher.extend(hash, times.value(row as usize)),
-                    None => self.hasher.extend(hash, value_at(array, row as usize).to_string()),
+                Column::Plain(array) => match array.as_string_opt::<i32>() {
+                    Some(texts) => {
+                        arrow::array::Array::is_valid(texts, row).then(|| texts.value(row)).hash(&mut hash);
+                    }
+                    None => match array.as_primitive_opt::<TimestampMicrosecondType>() {
+                        Some(times) => times.value(row).hash(&mut hash),
+                        None => value_at(array, row).to_string().hash(&mut hash),
+                    },
                 },
-            },
-        })
+            }
+        }
+        hash.whole()
     }
 
     /// Takes copies out of a judgement. To be called for one batch after the other, in the order of intake.
