@@ -34,16 +34,16 @@ impl TreeNode {
     }
 
     #[inline]
-    fn child(&self, key: &str) -> Option<NodeId> {
+    fn child(&self, key: &[u8]) -> Option<NodeId> {
         if self.lengths & length_bit(key) == 0 {
             return None;
         }
-        self.keys.iter().find(|(name, _)| **name == *key).map(|(_, id)| *id)
+        self.keys.iter().find(|(name, _)| name.as_bytes() == key).map(|(_, id)| *id)
     }
 }
 
 #[inline]
-fn length_bit(key: &str) -> u64 {
+fn length_bit(key: &[u8]) -> u64 {
     1 << key.len().min(63)
 }
 
@@ -97,17 +97,17 @@ impl Tree {
 
     /// The node of a member of the object at a node, if it is wanted or on the way to what is.
     #[inline]
-    pub(crate) fn child(&self, node: NodeId, key: &str) -> Option<NodeId> {
+    pub(crate) fn child(&self, node: NodeId, key: &[u8]) -> Option<NodeId> {
         self.nodes[node as usize].child(key)
     }
 
     fn key(&mut self, parent: NodeId, key: &str) -> NodeId {
-        if let Some(child) = self.nodes[parent as usize].child(key) {
+        if let Some(child) = self.nodes[parent as usize].child(key.as_bytes()) {
             return child;
         }
         let id = self.add();
         let parent = &mut self.nodes[parent as usize];
-        parent.lengths |= length_bit(key);
+        parent.lengths |= length_bit(key.as_bytes());
         parent.keys.push((key.into(), id));
         id
     }
@@ -142,7 +142,7 @@ impl Tree {
                 let mut at = at + 1;
                 for _ in 0..len {
                     let child = match tape[at] {
-                        Node::String(key) => node.child(key),
+                        Node::String(key) => node.child(key.as_bytes()),
                         _ => None,
                     };
                     if let Some(child) = child {

@@ -1,20 +1,18 @@
 //! What a worker does with a decoded batch: who wants which rows, what matches, what goes on to operators with state.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::Hash;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray};
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow::array::ArrayRef;
 use datafusion_common::Result;
-use watchfire_record::{
-    Batch, Column, ColumnRequest, DetectorInfo, Evidence, Finding, Row, State, Value, interner::NULL_ID,
-};
+use watchfire_record::{Batch, ColumnRequest, DetectorInfo, Evidence, Finding, Row, State, Value};
 
+use crate::clauses::Clauses;
 use crate::cost::{Cost, Meter};
 use crate::detector::{Detector, StreamDetectors, identity_names, named};
 use crate::expression::{Expression, record_batch, schema, schema_of};
 use crate::identities::{Identities, SecretHasher};
+use crate::identity::IdentityColumns;
 use crate::lifetime::Lifetime;
 use crate::liveness::{Condition, Field, Liveness};
 use crate::matcher::{BatchColumns, Matcher, Met, Presence};
@@ -37,7 +35,7 @@ pub struct Judge {
     matches: BTreeMap<usize, MatchRow>,
     feeder: Feeder,
     shared: SharedInputs,
-    identity: Option<Vec<ColumnRequest>>,
+    identity: Option<IdentityColumns>,
     hasher: SecretHasher,
     meter: Meter,
 }
@@ -90,12 +88,18 @@ impl Judge {
         shared.finish()?;
         let stream = &detectors.stream;
         let needed = !stream.identity.is_empty() && !clauses.stateful.is_empty();
-        let identity = needed.then(|| identity_names(stream).iter().map(|name| named(stream, name)).collect());
+        let columns = BatchColumns::new(detectors.decoded.iter().chain(&detectors.looked_up).cloned().collect());
+        let place = |name: &String| {
+            let column = named(stream, name);
+            columns.decoded().iter().position(|other| *other == column).expect("identity columns are asked for")
+        };
+        let places = || identity_names(stream).iter().map(place).collect();
+        let identity = needed.then(|| IdentityColumns::new(places(), hasher.clone()));
         let mut matcher = Matcher::new(&clauses.different, &detectors.available)?;
         Ok(Self {
             liveness: Liveness::new(&detectors, &mut matcher),
             matcher,
-            columns: BatchColumns::new(detectors.decoded.iter().chain(&detectors.looked_up).cloned().collect()),
+            columns,
             look_ups: LookUps::new(&detectors.look_ups, &detectors.looked_up)?,
             matches,
             feeder,
@@ -184,59 +188,14 @@ impl Judge {
     /// The rows that operators with state want, in order, with their identities.
     #[must_use]
     pub fn identities(&mut self, batch: &Batch, judgement: &Judgement) -> Identified {
-        let Some(identity) = &self.identity else { return Identified::default() };
+        let Some(identity) = &mut self.identity else { return Identified::default() };
         self.meter.begin();
-        let (of_row, sets) = self.sets(batch.rows.len(), judgement);
+        identity.learn(batch);
+        let (of_row, sets) = sets(&self.detectors.clauses, batch.rows.len(), judgement);
         let rows = (0u32..).zip(of_row).filter(|(_, set)| !sets[*set].is_empty());
-        let places: Vec<usize> = identity.iter().map(|column| self.place(column)).collect();
-        let rows = rows.map(|(row, set)| (row, self.identity_of(batch, &places, row), set)).collect();
+        let rows = rows.map(|(row, set)| (row, identity.of(batch, row), set)).collect();
         self.meter.fed(with_rows(&self.detectors, judgement));
         Identified { rows, sets }
-    }
-
-    /// The different sets of WHEREs (of operators with state) that rows pass, and which of them each row has.
-    fn sets(&self, rows: usize, judgement: &Judgement) -> (Vec<usize>, Vec<Vec<u32>>) {
-        let mut of_row = vec![0; rows];
-        let mut sets: Vec<Vec<u32>> = vec![Vec::new()];
-        let mut grown: HashMap<usize, usize> = HashMap::new();
-        for clause in &self.detectors.clauses.stateful {
-            grown.clear();
-            for row in &judgement.rows[*clause] {
-                let set = &mut of_row[*row as usize];
-                *set = *grown.entry(*set).or_insert_with(|| {
-                    let mut with = sets[*set].clone();
-                    with.push(self.detectors.clauses.number(*clause));
-                    sets.push(with);
-                    sets.len() - 1
-                });
-            }
-        }
-        (of_row, sets)
-    }
-
-    fn place(&self, column: &ColumnRequest) -> usize {
-        self.columns.decoded().iter().position(|c| c == column).expect("identity columns are asked for")
-    }
-
-    fn identity_of(&self, batch: &Batch, places: &[usize], row: u32) -> u128 {
-        let (mut hash, row) = (self.hasher.begin(), row as usize);
-        for place in places {
-            match &batch.columns[*place] {
-                Column::Interned { ids, values } => {
-                    (ids[row] != NULL_ID).then(|| values.text(ids[row])).hash(&mut hash)
-                }
-                Column::Plain(array) => match array.as_string_opt::<i32>() {
-                    Some(texts) => {
-                        arrow::array::Array::is_valid(texts, row).then(|| texts.value(row)).hash(&mut hash);
-                    }
-                    None => match array.as_primitive_opt::<TimestampMicrosecondType>() {
-                        Some(times) => times.value(row).hash(&mut hash),
-                        None => value_at(array, row).to_string().hash(&mut hash),
-                    },
-                },
-            }
-        }
-        hash.whole()
     }
 
     /// Takes copies out of a judgement. To be called for one batch after the other, in the order of intake.
@@ -290,6 +249,26 @@ impl Judge {
         };
         self.detectors.clauses.of_detector.iter().zip(lifetimes).map(one).collect()
     }
+}
+
+/// The different sets of WHEREs (of operators with state) that rows pass, and which of them each row has.
+fn sets(clauses: &Clauses, rows: usize, judgement: &Judgement) -> (Vec<usize>, Vec<Vec<u32>>) {
+    let mut of_row = vec![0; rows];
+    let mut sets: Vec<Vec<u32>> = vec![Vec::new()];
+    let mut grown: HashMap<usize, usize> = HashMap::new();
+    for clause in &clauses.stateful {
+        grown.clear();
+        for row in &judgement.rows[*clause] {
+            let set = &mut of_row[*row as usize];
+            *set = *grown.entry(*set).or_insert_with(|| {
+                let mut with = sets[*set].clone();
+                with.push(clauses.number(*clause));
+                sets.push(with);
+                sets.len() - 1
+            });
+        }
+    }
+    (of_row, sets)
 }
 
 /// The operators, each as its detectors, that get rows of a batch.

@@ -10,6 +10,7 @@ pub mod detector;
 pub mod expression;
 pub mod fresh;
 pub mod identities;
+mod identity;
 pub mod judge;
 pub mod language;
 pub mod lifetime;

@@ -64,6 +64,9 @@ impl Ends {
     /// Adds a record that is not the last one.
     #[cold]
     fn insert(&mut self, record: RecordNumber, table: &RecordTable) {
+        if self.is_between(record, table) {
+            return;
+        }
         self.in_order();
         self.latest = self.latest.max(table.get(record).time);
         let kept = &mut self.records[..usize::from(self.count)];
@@ -81,6 +84,15 @@ impl Ends {
             kept[place..EVIDENCE_RECORDS].rotate_right(1);
             kept[place] = record;
         }
+    }
+
+    /// Whether a record comes after the first ones and before the last ones, when there are as many as are kept.
+    fn is_between(&self, record: RecordNumber, table: &RecordTable) -> bool {
+        let (first, last) = self.records.split_at(EVIDENCE_RECORDS);
+        let record = table.get(record);
+        usize::from(self.count) == MOST
+            && record < table.get(last[usize::from(self.earliest)])
+            && table.get(first[EVIDENCE_RECORDS - 1]) <= record
     }
 
     /// Puts the last ones in order.

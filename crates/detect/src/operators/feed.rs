@@ -62,8 +62,8 @@ pub struct Feed {
 pub struct FedRows {
     /// Rows of the batch, ascending.
     pub rows: Arc<Vec<u32>>,
-    /// For each shard, which of `rows` are its own: indices, ascending; for windows, those of one group next to one
-    /// another.
+    /// For each shard, which of `rows` are its own: indices, ascending; for windows and first seen, those of one group
+    /// next to one another, in order of time.
     pub by_shard: Vec<Vec<u32>>,
     /// Their keys; `None` for operators without.
     pub groups: Option<Shared<Groups>>,
@@ -74,7 +74,7 @@ pub struct FedRows {
 pub struct Fed<'a> {
     batch: &'a StreamBatch,
     feed: &'a Feed,
-    /// Which of the feed's rows: indices, ascending.
+    /// Which of the feed's rows: indices, in the order of [`FedRows::by_shard`].
     mine: &'a [u32],
 }
 
@@ -117,7 +117,7 @@ impl<'a> Fed<'a> {
         self.mine.len()
     }
 
-    /// The rows, in the order of intake; for windows group by group, and in this order in each.
+    /// The rows, in the order of intake; for windows and first seen group by group, and in order of time in each.
     pub fn rows(&self) -> impl Iterator<Item = FedRow> + use<'a> {
         let rows = &self.feed.rows;
         self.mine.iter().map(|index| FedRow { index: *index, row: rows.rows[*index as usize] })

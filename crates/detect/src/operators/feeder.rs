@@ -76,7 +76,9 @@ impl Feeder {
         passing: &[Vec<u32>],
         inputs: &mut BatchInputs<'_>,
     ) -> StreamBatch {
+        let records = records(batch, columns, &self.event_id);
         let mut wanted: HashMap<usize, Arc<Vec<u32>>> = HashMap::new();
+        let mut in_time: HashMap<usize, Vec<u32>> = HashMap::new();
         let mut fed: HashMap<Fedness, Arc<FedRows>> = HashMap::new();
         let mut feeds = Vec::new();
         for (operator, wants) in self.operators.iter().enumerate() {
@@ -91,7 +93,11 @@ impl Feeder {
                     placing if placing == wants.grouping => groups.clone(),
                     placing => placing.map(|placing| inputs.groups(placing, rows)),
                 };
-                let by_shard = by_shard(rows, placing.as_ref(), wants.by_group, self.shards);
+                let in_time = wants.by_group.then(|| {
+                    let in_time = in_time.entry(wants.clause);
+                    &**in_time.or_insert_with(|| in_order_of_time(rows, &records.times))
+                });
+                let by_shard = by_shard(rows, placing.as_ref(), in_time, self.shards);
                 let rows = wanted.entry(wants.clause).or_insert_with(|| Arc::new(rows.clone()));
                 Arc::new(FedRows { rows: Arc::clone(rows), by_shard, groups })
             });
@@ -105,7 +111,7 @@ impl Feeder {
                 windows: None,
             });
         }
-        StreamBatch::new(Arc::new(records(batch, columns, &self.event_id)), feeds)
+        StreamBatch::new(Arc::new(records), feeds)
     }
 }
 
@@ -118,7 +124,7 @@ impl Wants {
         let aggregates = detector.plan.operator.fed_aggregates().iter();
         let aggregates = aggregates.map(|aggregate| shared.aggregate(aggregate)).collect::<Result<_>>()?;
         let by_group = match &detector.plan.operator {
-            Operator::Window { .. } => true,
+            Operator::Window { .. } | Operator::OverWindows { .. } => true,
             Operator::OverRange { aggregates } => is_alone(&detector.plan.having, aggregates),
             _ => false,
         };
@@ -136,33 +142,41 @@ fn row_condition(detector: &Detector) -> Option<Expr> {
     conjunction(having.iter().filter(of_rows).cloned())
 }
 
-/// Which of `rows` (by index) each shard has: those of one key go to one shard.
-fn by_shard(rows: &[u32], groups: Option<&Shared<Groups>>, by_group: bool, shards: usize) -> Vec<Vec<u32>> {
+/// Which of `rows` (by index) each shard has: those of one key go to one shard. If they are given in order of time: group
+/// by group, and in this order in each; else ascending.
+fn by_shard(rows: &[u32], groups: Option<&Shared<Groups>>, in_time: Option<&[u32]>, shards: usize) -> Vec<Vec<u32>> {
     let mut by_shard = vec![Vec::new(); shards];
+    let all = || (0u32..).take(rows.len());
     let Some(groups) = groups else {
-        by_shard[shard_of(0, shards)] = (0u32..).take(rows.len()).collect();
+        by_shard[shard_of(0, shards)] = in_time.map_or_else(|| all().collect(), <[u32]>::to_vec);
         return by_shard;
     };
     let shard_of_group: Vec<usize> = groups.values.hashes.iter().map(|hash| shard_of(*hash, shards)).collect();
     let group = |index: u32| groups.values.of_row[if groups.whole { rows[index as usize] } else { index } as usize];
     let mut give = |index: u32| by_shard[shard_of_group[group(index) as usize]].push(index);
-    if by_group {
-        in_groups(rows.len(), shard_of_group.len(), group).into_iter().for_each(&mut give);
-    } else {
-        (0u32..).take(rows.len()).for_each(&mut give);
+    match in_time {
+        Some(in_time) => in_groups(in_time, shard_of_group.len(), group).into_iter().for_each(&mut give),
+        None => all().for_each(&mut give),
     }
     by_shard
 }
 
-/// So many rows, group by group, in their order in each.
-fn in_groups(rows: usize, groups: usize, group: impl Fn(u32) -> u32) -> Vec<u32> {
+/// `rows`, by index, in order of time.
+fn in_order_of_time(rows: &[u32], times: &[i64]) -> Vec<u32> {
+    let mut in_time: Vec<u32> = (0u32..).take(rows.len()).collect();
+    in_time.sort_by_key(|index| times[rows[*index as usize] as usize]);
+    in_time
+}
+
+/// These rows group by group, in their order in each.
+fn in_groups(rows: &[u32], groups: usize, group: impl Fn(u32) -> u32) -> Vec<u32> {
     let mut next = vec![0u32; groups + 1];
-    (0u32..).take(rows).for_each(|row| next[group(row) as usize + 1] += 1);
+    rows.iter().for_each(|row| next[group(*row) as usize + 1] += 1);
     (1..=groups).for_each(|group| next[group] += next[group - 1]);
-    let mut ordered = vec![0; rows];
-    for row in (0u32..).take(rows) {
-        let place = &mut next[group(row) as usize];
-        ordered[*place as usize] = row;
+    let mut ordered = vec![0; rows.len()];
+    for row in rows {
+        let place = &mut next[group(*row) as usize];
+        ordered[*place as usize] = *row;
         *place += 1;
     }
     ordered
@@ -175,7 +189,7 @@ mod tests {
     #[test]
     fn rows_of_a_group_are_next_to_one_another_in_their_order() {
         let groups = [2, 0, 2, 1, 0, 2];
-        assert_eq!(in_groups(6, 4, |row| groups[row as usize]), [1, 4, 3, 0, 2, 5]);
-        assert!(in_groups(0, 0, |_| 0).is_empty());
+        assert_eq!(in_groups(&[0, 1, 2, 3, 5, 4], 4, |row| groups[row as usize]), [1, 4, 3, 0, 2, 5]);
+        assert!(in_groups(&[], 0, |_| 0).is_empty());
     }
 }

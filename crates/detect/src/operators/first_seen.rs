@@ -103,18 +103,17 @@ impl FirstSeen {
         })
     }
 
-    /// Takes rows in. Gives those that may be the first of their keys, with the keys: whether they are is seen when each
+    /// Takes rows in, of which those of a group are in order of time. Gives those that may be the first of their keys, with the keys: whether they are is seen when each
     /// is placed.
     fn take_in(&mut self, fed: &Fed<'_>, keys: &mut KeyTable) -> Vec<(FedRow, u32)> {
         let mut fresh = Vec::new();
-        for row in fed.rows() {
-            let time = fed.time(row);
-            if time < self.watermark {
-                self.statistics.too_late += 1;
-                continue;
-            }
-            self.statistics.rows += 1;
-            let key = if fed.groups().is_some() { keys.of_group(fed.group(row)) } else { keys.number(&[], 0) };
+        let rows: Vec<FedRow> = fed.rows().collect();
+        for rows in rows.chunk_by(|row, next| fed.group(*row) == fed.group(*next)) {
+            let (late, rows) = rows.split_at(rows.partition_point(|row| fed.time(*row) < self.watermark));
+            self.statistics.too_late += late.len() as u64;
+            self.statistics.rows += rows.len() as u64;
+            let (Some(first), Some(last)) = (rows.first(), rows.last()) else { continue };
+            let key = if fed.groups().is_some() { keys.of_group(fed.group(*first)) } else { keys.number(&[], 0) };
             let state = if let Some(state) = self.keys.get_mut(key) {
                 state
             } else {
@@ -122,10 +121,24 @@ impl FirstSeen {
                 self.keys.insert(key, KeyState::default());
                 self.keys.get_mut(key).expect("it was just put there")
             };
-            state.rows += 1;
-            if !state.follows_another(time, self.reach) {
-                fresh.push((row, key));
-            } else if state.place(time, self.reach).1 && self.fires_early {
+            state.rows += rows.len() as u64;
+            // Mostly all of them fall into one span after its first.
+            let (first, last) = (fed.time(*first), fed.time(*last));
+            let merged = if state.follow_another(first, last, self.reach) {
+                state.place(last, self.reach).1
+            } else {
+                let mut merged = false;
+                for row in rows {
+                    let time = fed.time(*row);
+                    if state.follow_another(time, time, self.reach) {
+                        merged |= state.place(time, self.reach).1;
+                    } else {
+                        fresh.push((*row, key));
+                    }
+                }
+                merged
+            };
+            if merged && self.fires_early {
                 self.touched.insert(key);
             }
         }
@@ -291,10 +304,11 @@ impl KeyState {
         size_of::<Self>() + self.spans.iter().map(of).sum::<usize>()
     }
 
-    /// Whether a record of this time is surely not a first one: an earlier one of its span is known.
-    fn follows_another(&self, time: i64, reach: i64) -> bool {
-        let before = self.spans.partition_point(|span| span.first < time);
-        before.checked_sub(1).is_some_and(|place| time <= self.spans[place].last.saturating_add(reach))
+    /// Whether records from the first of these times to the last are surely not first ones: an earlier one of the span of
+    /// all is known.
+    fn follow_another(&self, first: i64, last: i64, reach: i64) -> bool {
+        let before = self.spans.partition_point(|span| span.first < first);
+        before.checked_sub(1).is_some_and(|place| last <= self.spans[place].last.saturating_add(reach))
     }
 
     /// Puts a record's time into its span. Gives the span's place, and whether it has become one with the next.

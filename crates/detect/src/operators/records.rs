@@ -22,20 +22,29 @@ impl From<&str> for EventId {
     }
 }
 
-fn uuid(text: &str) -> Option<[u8; 16]> {
-    let bytes: &[u8; 36] = text.as_bytes().try_into().ok()?;
-    let mut number = 0u128;
-    for (index, byte) in bytes.iter().enumerate() {
-        let digit = match (index, byte) {
-            (8 | 13 | 18 | 23, b'-') => continue,
-            (8 | 13 | 18 | 23, _) => return None,
-            (_, b'0'..=b'9') => byte - b'0',
-            (_, b'a'..=b'f') => byte - b'a' + 10,
-            _ => return None,
-        };
-        number = number << 4 | u128::from(digit);
+/// Where a UUID's bytes are in its text.
+const UUID_BYTES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
+/// The values of hexadecimal digits in lower case; of all else one that is too large.
+const DIGITS: [u8; 256] = {
+    let mut values = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value as usize] as usize] = value;
+        value += 1;
     }
-    Some(number.to_be_bytes())
+    values
+};
+
+fn uuid(text: &str) -> Option<[u8; 16]> {
+    let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
+    let mut all = [8, 13, 18, 23].iter().fold(0, |all, at| all | (text[*at] ^ b'-'));
+    let bytes = UUID_BYTES.map(|at| {
+        let (high, low) = (DIGITS[usize::from(text[at])], DIGITS[usize::from(text[at + 1])]);
+        all |= (high | low) & 0xf0;
+        high << 4 | low & 0xf
+    });
+    (all == 0).then_some(bytes)
 }
 
 impl fmt::Display for EventId {

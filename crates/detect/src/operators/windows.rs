@@ -166,32 +166,40 @@ impl Windows {
         })
     }
 
-    /// The pane of each row. What follows goes through all rows once for each thing that is kept, so that the processor
+    /// The pane of each row; rows of a group are in order of time. What follows goes through all rows once for each thing that is kept, so that the processor
     /// can wait for several places in memory at once.
     fn place(&mut self, fed: &Fed<'_>, keys: &mut KeyTable) -> Placed {
         let mut placed = Placed { rows: Vec::with_capacity(fed.count()), runs: Vec::new() };
-        let (mut start, mut end, mut last) = (i64::MAX, i64::MIN, None);
-        for row in fed.rows() {
-            let time = fed.time(row);
-            // The latest window of a row is the last to close.
-            if self.watermark > i64::MIN && window_start(time, self.slide).saturating_add(self.size) <= self.watermark {
-                self.statistics.too_late += 1;
-                continue;
-            }
-            if !(start..end).contains(&time) {
-                start = window_start(time, self.pane);
-                end = start.saturating_add(self.pane);
-            }
-            let group = fed.group(row);
-            if last != Some((group, start)) {
-                last = Some((group, start));
-                let key = if self.has_keys { keys.of_group(group) } else { keys.number(&[], 0) };
+        let late_before = self.late_before();
+        let (mut start, mut end) = (i64::MAX, i64::MIN);
+        let rows: Vec<FedRow> = fed.rows().collect();
+        for rows in rows.chunk_by(|row, next| fed.group(*row) == fed.group(*next)) {
+            let (late, mut rows) = rows.split_at(rows.partition_point(|row| fed.time(*row) < late_before));
+            self.statistics.too_late += late.len() as u64;
+            while let Some(first) = rows.first() {
+                let time = fed.time(*first);
+                if !(start..end).contains(&time) {
+                    start = window_start(time, self.pane);
+                    end = start.saturating_add(self.pane);
+                }
+                let key = if self.has_keys { keys.of_group(fed.group(*first)) } else { keys.number(&[], 0) };
                 let pane = self.panes.find_latest(key, start).unwrap_or_else(|| self.new_pane(key, start, keys));
                 placed.runs.push((pane, placed.rows.len()));
+                let within;
+                (within, rows) = rows.split_at(rows.partition_point(|row| fed.time(*row) < end));
+                placed.rows.extend_from_slice(within);
             }
-            placed.rows.push(row);
         }
         placed
+    }
+
+    /// Rows before it are too late: all their windows are final.
+    fn late_before(&self) -> i64 {
+        if self.watermark == i64::MIN {
+            return i64::MIN;
+        }
+        // The latest window of a row is the last to close.
+        window_start(self.watermark.saturating_sub(self.size), self.slide).saturating_add(self.slide)
     }
 
     fn fold(&mut self, fed: &Fed<'_>, placed: &Placed) {

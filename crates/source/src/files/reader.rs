@@ -11,6 +11,8 @@ use watchfire_record::{Partition, Payload, RawBatch, spare};
 use super::input::{Filled, Input};
 use crate::framing::{Block, Frame, Framer};
 
+/// Bytes that are read from a file before they are framed: they are still near then.
+const PIECE_BYTES: usize = 256 << 10;
 /// Bytes that a buffer is filled to when payloads are so small that their number closes batches.
 const LEAST_BYTES: usize = 64 << 10;
 
@@ -38,6 +40,10 @@ pub(super) struct Reader {
     /// Bytes from `base` on that are not in a batch yet.
     buffer: Vec<u8>,
     base: i64,
+    /// What payloads are among them, as far as they were looked at.
+    frames: Vec<Frame>,
+    /// Which of them the framer needs again.
+    keep: usize,
     /// Some of them were not looked at.
     unframed: bool,
     target: usize,
@@ -61,6 +67,8 @@ impl Reader {
             framer: Framer::default(),
             buffer: Vec::new(),
             base: 0,
+            frames: Vec::new(),
+            keep: 0,
             unframed: false,
             target: BATCH_BYTES,
             fault,
@@ -75,16 +83,15 @@ impl Reader {
     pub(super) fn step(&mut self, wait: Duration) -> Step {
         loop {
             if self.unframed || self.ended {
-                let mut frames = Vec::new();
-                let block = Block { bytes: &self.buffer, base: self.base, end: self.ended };
-                let keep = self.framer.frame(&block, BATCH_PAYLOADS, &mut frames);
-                if !frames.is_empty() {
-                    return Step::Batch(self.batch(&frames, keep));
+                self.frame();
+                if !self.frames.is_empty() && !self.goes_on() {
+                    return Step::Batch(self.batch());
                 }
-                self.forget(keep);
-                self.unframed = false;
-                if self.ended {
-                    return self.end();
+                if self.frames.is_empty() {
+                    self.forget();
+                    if self.ended {
+                        return self.end();
+                    }
                 }
             }
             match self.fill(wait) {
@@ -99,22 +106,48 @@ impl Reader {
         }
     }
 
+    /// Looks at the bytes that were not looked at.
+    fn frame(&mut self) {
+        let known = self.frames.len();
+        let block = Block { bytes: &self.buffer[self.keep..], base: self.base + self.keep as i64, end: self.ended };
+        let keep = self.framer.frame(&block, BATCH_PAYLOADS, &mut self.frames);
+        for frame in &mut self.frames[known..] {
+            frame.start += self.keep;
+            frame.end += self.keep;
+        }
+        self.keep = usize::try_from(keep - self.base).expect("the framer goes forward");
+        self.unframed = false;
+    }
+
+    /// Whether more is to be read into a batch that has some payloads. What is slow is handed on as it comes.
+    fn goes_on(&self) -> bool {
+        let room = self.buffer.len() < self.target && self.frames.len() < BATCH_PAYLOADS;
+        room && !self.ended && matches!(self.input, Some(Input::Plain(..)))
+    }
+
     fn fill(&mut self, wait: Duration) -> Filled {
         let Some(input) = &mut self.input else { return Filled::End };
+        let length = self.buffer.len();
         // A value that does not fit in the target needs more, the more the longer it is.
-        let target = self.target.max(self.buffer.len() + self.buffer.len() / 2);
+        let mut target = if self.frames.is_empty() { self.target.max(length + length / 2) } else { self.target };
+        if let Input::Plain(_, left) = input {
+            let left = usize::try_from(*left).unwrap_or(usize::MAX).saturating_add(1);
+            self.buffer.reserve((target.saturating_sub(length) + PIECE_BYTES).min(left));
+            target = target.min(length + PIECE_BYTES);
+        }
         input.fill(&mut self.buffer, target, wait)
     }
 
-    /// Drops bytes before `keep` that belong to no payload.
-    fn forget(&mut self, keep: i64) {
-        let done = usize::try_from(keep - self.base).expect("the framer goes forward");
-        self.buffer.drain(..done);
-        self.base = keep;
+    /// Drops bytes that are done with and belong to no payload.
+    fn forget(&mut self) {
+        self.buffer.drain(..self.keep);
+        self.base += self.keep as i64;
+        self.keep = 0;
     }
 
-    fn batch(&mut self, frames: &[Frame], keep: i64) -> RawBatch {
-        let done = usize::try_from(keep - self.base).expect("the framer goes forward");
+    /// The payloads so far.
+    fn batch(&mut self) -> RawBatch {
+        let (frames, done) = (std::mem::take(&mut self.frames), std::mem::take(&mut self.keep));
         let full = frames.len() >= BATCH_PAYLOADS;
         // Payloads may be empty, so that what comes next may start before the last one's end is passed.
         let end = frames.iter().map(|f| f.end).max().unwrap_or(0).max(done);
@@ -123,7 +156,7 @@ impl Reader {
         tail.extend_from_slice(&self.buffer[done..]);
         let mut bytes = std::mem::replace(&mut self.buffer, tail);
         bytes.truncate(end);
-        self.base = keep;
+        self.base += done as i64;
         self.unframed = full;
         let payload = |f: &Frame| Payload {
             partition: 0,
