@@ -84,7 +84,7 @@ pub struct HeldFeeds {
 }
 
 impl HeldFeeds {
-    /// Takes in a batch, of which no row is held yet; the number of its rows from `first` on.
+    /// Takes in a batch, which is to be held before anything is released; the number of its rows from `first` on.
     pub fn begin(&mut self, fed: &Fed<'_>, partitions: &Arc<[u32]>, first: u32) -> u32 {
         let held = HeldFeed {
             rows: fed.wanted(),
@@ -139,7 +139,7 @@ impl HeldFeeds {
     }
 
     /// Lets go of batches at the front of which nothing is held.
-    pub fn forget(&mut self) {
+    fn forget(&mut self) {
         while self.feeds.front().is_some_and(|(_, rows)| *rows == 0) {
             self.feeds.pop_front();
             self.first = self.first.wrapping_add(1);
