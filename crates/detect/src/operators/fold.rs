@@ -112,6 +112,16 @@ impl Fold {
         }
     }
 
+    /// What it comes to, if it is a count; else 0.
+    #[must_use]
+    pub fn count(&self) -> i64 {
+        match self {
+            Self::Count(count) => *count,
+            Self::Distinct(values) => i64::try_from(values.len()).unwrap_or(i64::MAX),
+            Self::Tally(_) | Self::Extreme(_) => 0,
+        }
+    }
+
     /// What it comes to.
     #[must_use]
     pub fn total(&self) -> Total {

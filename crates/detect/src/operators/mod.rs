@@ -20,6 +20,7 @@ pub mod over_range;
 pub mod over_windows;
 pub mod pairs;
 pub mod panes;
+pub mod patience;
 pub mod post;
 pub mod record_table;
 pub mod records;

@@ -46,7 +46,7 @@ pub struct Pane {
     pub caused_at: i64,
     /// Its first and last records.
     pub ends: Ends,
-    /// Whether rows came to it since early findings were last looked for.
+    /// For hopping windows: whether rows came to it since early findings of its windows were last looked for.
     pub touched: bool,
     /// Whether a window that it is in has fired.
     pub fired: bool,

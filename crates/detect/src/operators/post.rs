@@ -9,6 +9,7 @@ use datafusion_expr::{BinaryExpr, Expr, Operator};
 use watchfire_record::Value;
 
 use super::fold::{Total, TotalColumn, Totals};
+use super::patience::Patience;
 use crate::expression::{Conjunction, Expression, record_batch, schema};
 use crate::plan::{Aggregate, AggregateKind, DetectorPlan, aggregate_column};
 use crate::value::value_at;
@@ -35,6 +36,7 @@ pub struct Post {
     outputs: Vec<(Arc<str>, Expression)>,
     keys: Vec<(Arc<str>, Expression)>,
     early: Early,
+    patience: Patience,
     first_seen: bool,
 }
 
@@ -76,6 +78,7 @@ impl Post {
             outputs: named(&plan.outputs)?,
             keys: named(keys)?,
             early: early(&plan.having, aggregates),
+            patience: Patience::of(&plan.having, aggregates),
             first_seen: first_seen(&plan.having, aggregates),
             fields,
             totals_schema,
@@ -86,6 +89,12 @@ impl Post {
     #[must_use]
     pub fn early(&self) -> Early {
         self.early
+    }
+
+    /// What is asked of counts before a row passes.
+    #[must_use]
+    pub fn patience(&self) -> &Patience {
+        &self.patience
     }
 
     /// Whether its rows are first ones: those of one key and time are one finding.
@@ -200,7 +209,8 @@ pub fn is_aggregate(name: &str) -> bool {
     name.starts_with("__aggregate_")
 }
 
-fn aggregate_index(expr: &Expr) -> Option<usize> {
+/// Which aggregate a column of post-expressions is, if it is one.
+pub fn aggregate_index(expr: &Expr) -> Option<usize> {
     match expr {
         Expr::Column(column) => column.name.strip_prefix("__aggregate_")?.parse().ok(),
         _ => None,

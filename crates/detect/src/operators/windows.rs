@@ -20,6 +20,7 @@ use super::key_table::KeyTable;
 use super::panes::{Pane, Panes};
 use super::post::{Early, NamedValues};
 use super::record_table::{Marks, RecordTable};
+use super::states::States;
 use super::window_members::{Member, key_types};
 use super::{Common, Manner, Newcomer, OperatorStatistics, StatefulOperator, input::row_converter};
 use crate::detector::StreamDetectors;
@@ -38,17 +39,32 @@ pub struct Windows {
     key_rows: RowConverter,
     has_keys: bool,
     panes: Panes,
+    /// Which of the aggregates are counts that early findings hang on.
+    asked: Vec<bool>,
     /// The panes by their start.
     by_start: BTreeMap<i64, Vec<u32>>,
     /// Starts of the windows that are not final.
     open: BTreeSet<i64>,
-    /// Panes that rows came to since early findings were last looked for.
-    touched: Vec<u32>,
+    /// What is waited for before early findings are looked for: by pane where each is a window, else by key.
+    waits: States<Wait>,
+    /// For whom that has come.
+    due: Vec<u32>,
     /// Windows that end before it are final.
     watermark: i64,
     fires_early: bool,
     most_keys: usize,
     statistics: OperatorStatistics,
+}
+
+/// What is waited for before early findings are looked for.
+#[derive(Debug, Default)]
+struct Wait {
+    /// By how much a count has to grow yet; 0: a row is enough.
+    growth: u64,
+    /// That has come, and nobody has looked yet.
+    due: bool,
+    /// For hopping windows: panes that rows came to meanwhile.
+    panes: Vec<u32>,
 }
 
 /// Keys in windows, each with its panes.
@@ -134,7 +150,9 @@ impl Windows {
         };
         let members = members.iter().map(member).collect::<Result<Vec<_>>>()?;
         let windows = Self::of_rows(*size, *slide, aggregates, types, manner.keys)?;
-        Ok(Self { fires_early: members.iter().any(|member| member.fires_early), members, ..windows })
+        let mut windows = Self { fires_early: members.iter().any(|member| member.fires_early), members, ..windows };
+        windows.look_at_asked();
+        Ok(windows)
     }
 
     /// Windows of which another operator takes the rows; their keys have these types, and so many are kept at most.
@@ -157,9 +175,11 @@ impl Windows {
             has_keys: !types.is_empty(),
             key_rows: row_converter(types)?,
             panes: Panes::new(aggregates.to_vec()),
+            asked: vec![false; aggregates.len()],
             by_start: BTreeMap::new(),
             open: BTreeSet::new(),
-            touched: Vec::new(),
+            waits: States::default(),
+            due: Vec::new(),
             watermark: i64::MIN,
             most_keys,
             statistics: OperatorStatistics::default(),
@@ -202,22 +222,29 @@ impl Windows {
         window_start(self.watermark.saturating_sub(self.size), self.slide).saturating_add(self.slide)
     }
 
-    fn fold(&mut self, fed: &Fed<'_>, placed: &Placed) {
+    /// Folds the rows. For each run of them: by how much at most a count that early findings hang on has grown.
+    fn fold(&mut self, fed: &Fed<'_>, placed: &Placed) -> Vec<i64> {
+        let mut growth = vec![0; placed.runs.len()];
         for index in 0..self.panes.aggregates().len() {
             let kind = self.panes.aggregates()[index].kind.clone();
-            for (pane, rows) in placed.runs() {
+            for ((pane, rows), growth) in placed.runs().zip(&mut growth) {
                 let fold = self.panes.fold_mut(pane, index);
+                let before = fold.count();
                 for row in rows {
                     let (input, place) = fed.aggregate(index, *row);
                     fold.add(&kind, input, place);
                 }
+                if self.asked[index] {
+                    *growth = fold.count().saturating_sub(before).max(*growth);
+                }
             }
         }
+        growth
     }
 
-    fn note(&mut self, fed: &Fed<'_>, placed: &Placed, records: &mut RecordTable) {
+    fn note(&mut self, fed: &Fed<'_>, placed: &Placed, growth: &[i64], records: &mut RecordTable) {
         records.turn_to(fed.records());
-        for (number, rows) in placed.runs() {
+        for ((number, rows), growth) in placed.runs().zip(growth) {
             let pane = self.panes.get_mut(number);
             pane.rows += rows.len() as u64;
             for row in rows {
@@ -225,11 +252,129 @@ impl Windows {
                 let record = records.of_row(fed.row(*row));
                 pane.ends.add(fed.time(*row), record, records);
             }
-            if self.fires_early && !pane.touched {
-                pane.touched = true;
-                self.touched.push(number);
+            if self.fires_early {
+                self.wait_less(number, growth.unsigned_abs());
             }
         }
+    }
+
+    /// Whose early findings are looked for together: those of a pane, or of a key.
+    fn waiting(&self, pane: u32) -> u32 {
+        if self.is_tumbling() { pane } else { self.panes.get(pane).key }
+    }
+
+    fn is_tumbling(&self) -> bool {
+        self.size == self.pane
+    }
+
+    /// A pane's counts have grown by so much at most.
+    fn wait_less(&mut self, pane: u32, growth: u64) {
+        let waiting = self.waiting(pane);
+        if !self.waits.contains(waiting) {
+            let growth = self.growth_needed(&|_| 0);
+            self.waits.insert(waiting, Wait { growth, ..Wait::default() });
+        }
+        let is_tumbling = self.is_tumbling();
+        let wait = self.waits.get_mut(waiting).expect("it was made when missing");
+        let touched = &mut self.panes.get_mut(pane).touched;
+        if !is_tumbling && !std::mem::replace(touched, true) {
+            wait.panes.push(pane);
+        }
+        wait.growth = wait.growth.saturating_sub(growth);
+        if wait.growth == 0 && !std::mem::replace(&mut wait.due, true) {
+            self.due.push(waiting);
+        }
+    }
+
+    /// By how much a count has to grow at least before a member finds something early in a window that has these.
+    fn growth_needed(&self, count: &impl Fn(usize) -> i64) -> u64 {
+        let early = self.members.iter().filter(|member| member.fires_early);
+        early.map(|member| member.post.patience().growth_needed(count)).min().unwrap_or(u64::MAX)
+    }
+
+    /// Which counts members ask for before they find something early.
+    fn look_at_asked(&mut self) {
+        let early = || self.members.iter().filter(|member| member.fires_early);
+        let asks = |index: usize| early().any(|member| member.post.patience().asks_for(index));
+        self.asked = (0..self.panes.aggregates().len()).map(asks).collect();
+    }
+
+    /// The same for all windows of those whose findings are looked for together.
+    fn growth_needed_by(&self, waiting: u32) -> u64 {
+        let counts = |pane: u32, index: usize| self.panes.folds(pane)[index].count();
+        if self.is_tumbling() {
+            return self.growth_needed(&|index| counts(waiting, index));
+        }
+        let panes: Vec<(i64, u32)> = self.panes_of(waiting, i64::MIN, i64::MAX).collect();
+        let windows = panes.iter().flat_map(|(start, _)| window_starts(*start, self.size, self.slide));
+        let starts: BTreeSet<i64> = windows.filter(|start| start.saturating_add(self.size) > self.watermark).collect();
+        let of_window = |start: i64| {
+            let from = panes.partition_point(|(pane, _)| *pane < start);
+            let to = panes.partition_point(|(pane, _)| *pane < start.saturating_add(self.size));
+            // Values of two panes are taken to be different ones.
+            self.growth_needed(&|index| panes[from..to].iter().map(|(_, pane)| counts(*pane, index)).sum())
+        };
+        starts.into_iter().map(of_window).min().unwrap_or(u64::MAX).min(self.growth_needed(&|_| 0))
+    }
+
+    /// Keys and the windows of theirs in which early findings are due.
+    fn due_windows(&mut self, due: &[u32]) -> Vec<(i64, u32)> {
+        let mut panes = Vec::new();
+        for waiting in due {
+            let Some(wait) = self.waits.get_mut(*waiting) else { continue };
+            wait.due = false;
+            let touched = std::mem::take(&mut wait.panes);
+            if self.is_tumbling() {
+                panes.push(*waiting);
+            }
+            for number in touched {
+                // Its number may be another's by now.
+                let pane = self.panes.get_mut(number);
+                if pane.key == *waiting && std::mem::take(&mut pane.touched) {
+                    panes.push(number);
+                }
+            }
+        }
+        let mut windows = Vec::new();
+        for pane in panes {
+            let Pane { start, key, .. } = *self.panes.get(pane);
+            let open = window_starts(start, self.size, self.slide)
+                .filter(|window| window.saturating_add(self.size) > self.watermark);
+            windows.extend(open.map(|window| (window, key)));
+        }
+        // Panes of one key are in the same windows.
+        windows.sort_unstable();
+        windows.dedup();
+        windows
+    }
+
+    /// Somebody has come who may find what was not waited for.
+    fn wait_no_more(&mut self) {
+        let waiting: Vec<u32> = self.panes.iter().map(|(number, _)| self.waiting(number)).collect();
+        for waiting in waiting {
+            match self.waits.get_mut(waiting) {
+                Some(wait) => wait.growth = 0,
+                None => self.waits.insert(waiting, Wait::default()),
+            }
+        }
+    }
+
+    /// Panes that are gone are waited for no more.
+    fn forget_pane(&mut self, number: u32, keys: &mut KeyTable) {
+        keys.release(self.panes.remove(number));
+        if self.is_tumbling() {
+            self.waits.remove(number);
+        }
+    }
+
+    /// Keys that have no pane any more are waited for no more.
+    fn forget_waits(&mut self) {
+        if self.is_tumbling() || self.waits.len() <= 1024 + 2 * self.panes.count() {
+            return;
+        }
+        let known: HashSet<u32> = self.panes.iter().map(|(_, pane)| pane.key).collect();
+        let gone: Vec<u32> = self.waits.iter().map(|(key, _)| key).filter(|key| !known.contains(key)).collect();
+        gone.into_iter().for_each(|key| _ = self.waits.remove(key));
     }
 
     fn new_pane(&mut self, key: u32, start: i64, keys: &mut KeyTable) -> u32 {
@@ -260,10 +405,10 @@ impl Windows {
         groups
     }
 
-    /// What a key has in the window of this start.
-    fn panes_of(&self, key: u32, start: i64) -> Vec<u32> {
-        let starts = self.by_start.range(start..start.saturating_add(self.size)).map(|(start, _)| *start);
-        starts.filter_map(|start| self.panes.find(key, start)).collect()
+    /// A key's panes that start between two times, each with its start.
+    fn panes_of(&self, key: u32, from: i64, to: i64) -> impl Iterator<Item = (i64, u32)> {
+        let starts = self.by_start.range(from..to).map(|(start, _)| *start);
+        starts.filter_map(move |start| Some((start, self.panes.find(key, start)?)))
     }
 
     /// What the aggregate of an index comes to in these panes of a key.
@@ -408,9 +553,10 @@ impl Windows {
     fn forget_before(&mut self, start: i64, keys: &mut KeyTable) {
         while let Some(entry) = self.by_start.first_entry().filter(|entry| *entry.key() < start) {
             for number in entry.remove() {
-                keys.release(self.panes.remove(number));
+                self.forget_pane(number, keys);
             }
         }
+        self.forget_waits();
     }
 
     /// Throws out keys until so many panes are left: those of least count that never fired first.
@@ -436,16 +582,16 @@ impl Windows {
         let numbers: HashSet<u32> =
             self.panes.iter().filter(|(_, pane)| gone.contains(&pane.key)).map(|(number, _)| number).collect();
         self.by_start.values_mut().for_each(|alike| alike.retain(|number| !numbers.contains(number)));
-        self.touched.retain(|number| !numbers.contains(number));
-        numbers.into_iter().for_each(|number| keys.release(self.panes.remove(number)));
+        numbers.into_iter().for_each(|number| self.forget_pane(number, keys));
+        self.forget_waits();
     }
 }
 
 impl StatefulOperator for Windows {
     fn feed(&mut self, fed: &Fed<'_>, common: &mut Common<'_>) {
         let placed = self.place(fed, common.keys);
-        self.fold(fed, &placed);
-        self.note(fed, &placed, common.records);
+        let growth = self.fold(fed, &placed);
+        self.note(fed, &placed, &growth, common.records);
         self.statistics.rows += fed.count() as u64;
         if self.panes.count() > self.most_keys {
             self.evict(self.most_keys - self.most_keys.div_ceil(10), common.keys);
@@ -457,20 +603,12 @@ impl StatefulOperator for Windows {
     }
 
     fn fire_early(&mut self, now: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
-        let mut windows = Vec::new();
-        for number in std::mem::take(&mut self.touched) {
-            let pane = self.panes.get_mut(number);
-            pane.touched = false;
-            let (start, key) = (pane.start, pane.key);
-            let open = window_starts(start, self.size, self.slide)
-                .filter(|window| window.saturating_add(self.size) > self.watermark);
-            windows.extend(open.map(|window| (window, key)));
-        }
-        // Panes of one key are in the same windows.
-        windows.sort_unstable();
-        windows.dedup();
+        let due = std::mem::take(&mut self.due);
         let mut groups = Groups::default();
-        windows.into_iter().for_each(|(start, key)| groups.add(start, key, self.panes_of(key, start)));
+        for (start, key) in self.due_windows(&due) {
+            let panes = self.panes_of(key, start, start.saturating_add(self.size));
+            groups.add(start, key, panes.map(|(_, number)| number));
+        }
         for index in 0..self.members.len() {
             if !self.members[index].fires_early {
                 continue;
@@ -478,6 +616,12 @@ impl StatefulOperator for Windows {
             for (group, finding) in self.findings(&self.members[index], &groups, common) {
                 self.members[index].firing.holds(finding, now, found);
                 groups.panes(group).iter().for_each(|pane| self.panes.get_mut(*pane).fired = true);
+            }
+        }
+        for waiting in due {
+            if self.waits.contains(waiting) {
+                let growth = self.growth_needed_by(waiting);
+                self.waits.get_mut(waiting).expect("it is there").growth = growth;
             }
         }
     }
@@ -503,6 +647,8 @@ impl StatefulOperator for Windows {
             Newcomer::Window(member) => {
                 self.fires_early |= member.fires_early;
                 self.members.push(*member);
+                self.look_at_asked();
+                self.wait_no_more();
             }
             _ => unreachable!("who joins asks for the same"),
         }
@@ -528,7 +674,8 @@ impl StatefulOperator for Windows {
     }
 
     fn statistics(&self) -> OperatorStatistics {
-        OperatorStatistics { keys: self.panes.count() as u64, bytes: self.panes.bytes() as u64, ..self.statistics }
+        let bytes = self.panes.bytes() + self.waits.len() * size_of::<Option<Wait>>();
+        OperatorStatistics { keys: self.panes.count() as u64, bytes: bytes as u64, ..self.statistics }
     }
 }
 
