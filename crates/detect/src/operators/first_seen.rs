@@ -103,8 +103,8 @@ impl FirstSeen {
         })
     }
 
-    /// Takes rows in, of which those of a group are in order of time. Gives those that may be the first of their keys, with the keys: whether they are is seen when each
-    /// is placed.
+    /// Takes rows in, of which those of a group are in order of time. Gives those that may be the first of their keys, with
+    /// the keys: whether they are is seen when each is placed.
     fn take_in(&mut self, fed: &Fed<'_>, keys: &mut KeyTable) -> Vec<(FedRow, u32)> {
         let mut fresh = Vec::new();
         let rows: Vec<FedRow> = fed.rows().collect();

@@ -30,6 +30,8 @@ pub mod sides;
 pub mod states;
 pub mod timeline;
 pub mod versions;
+pub mod waits;
+pub mod window_groups;
 pub mod window_members;
 pub mod window_rows;
 pub mod windows;

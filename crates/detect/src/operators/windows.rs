@@ -20,7 +20,8 @@ use super::key_table::KeyTable;
 use super::panes::{Pane, Panes};
 use super::post::{Early, NamedValues};
 use super::record_table::{Marks, RecordTable};
-use super::states::States;
+use super::waits::Waits;
+use super::window_groups::Groups;
 use super::window_members::{Member, key_types};
 use super::{Common, Manner, Newcomer, OperatorStatistics, StatefulOperator, input::row_converter};
 use crate::detector::StreamDetectors;
@@ -45,45 +46,13 @@ pub struct Windows {
     by_start: BTreeMap<i64, Vec<u32>>,
     /// Starts of the windows that are not final.
     open: BTreeSet<i64>,
-    /// What is waited for before early findings are looked for: by pane where each is a window, else by key.
-    waits: States<Wait>,
-    /// For whom that has come.
-    due: Vec<u32>,
+    /// What is waited for before early findings are looked for.
+    waits: Waits,
     /// Windows that end before it are final.
     watermark: i64,
     fires_early: bool,
     most_keys: usize,
     statistics: OperatorStatistics,
-}
-
-/// What is waited for before early findings are looked for.
-#[derive(Debug, Default)]
-struct Wait {
-    /// By how much a count has to grow yet; 0: a row is enough.
-    growth: u64,
-    /// That has come, and nobody has looked yet.
-    due: bool,
-    /// For hopping windows: panes that rows came to meanwhile.
-    panes: Vec<u32>,
-}
-
-/// Keys in windows, each with its panes.
-#[derive(Debug, Default)]
-pub struct Groups {
-    groups: Vec<Group>,
-    /// Numbers of panes, those of a group next to one another.
-    panes: Vec<u32>,
-}
-
-/// One key in one window.
-#[derive(Debug)]
-struct Group {
-    /// Where the window starts, microseconds.
-    start: i64,
-    /// The key's number.
-    key: u32,
-    /// Where its panes are in the list.
-    panes: std::ops::Range<usize>,
 }
 
 /// Rows with their panes.
@@ -97,40 +66,6 @@ impl Placed {
     fn runs(&self) -> impl Iterator<Item = (u32, &[FedRow])> {
         let ends = self.runs[self.runs.len().min(1)..].iter().map(|(_, first)| *first).chain([self.rows.len()]);
         self.runs.iter().zip(ends).map(|((pane, first), end)| (*pane, &self.rows[*first..end]))
-    }
-}
-
-impl Groups {
-    fn add(&mut self, start: i64, key: u32, panes: impl IntoIterator<Item = u32>) {
-        let first = self.panes.len();
-        self.panes.extend(panes);
-        if first < self.panes.len() {
-            self.groups.push(Group { start, key, panes: first..self.panes.len() });
-        }
-    }
-
-    /// How many keys there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.groups.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.groups.is_empty()
-    }
-
-    /// The numbers of a key's panes.
-    #[must_use]
-    pub fn panes(&self, group: usize) -> &[u32] {
-        &self.panes[self.groups[group].panes.clone()]
-    }
-
-    /// The number of a key.
-    #[must_use]
-    pub fn key(&self, group: usize) -> u32 {
-        self.groups[group].key
     }
 }
 
@@ -178,8 +113,7 @@ impl Windows {
             asked: vec![false; aggregates.len()],
             by_start: BTreeMap::new(),
             open: BTreeSet::new(),
-            waits: States::default(),
-            due: Vec::new(),
+            waits: Waits::new(size == slide),
             watermark: i64::MIN,
             most_keys,
             statistics: OperatorStatistics::default(),
@@ -253,43 +187,10 @@ impl Windows {
                 pane.ends.add(fed.time(*row), record, records);
             }
             if self.fires_early {
-                self.wait_less(number, growth.unsigned_abs());
+                let needed = || growth_needed(&self.members, &|_| 0);
+                self.waits.came(number, growth.unsigned_abs(), &mut self.panes, needed);
             }
         }
-    }
-
-    /// Whose early findings are looked for together: those of a pane, or of a key.
-    fn waiting(&self, pane: u32) -> u32 {
-        if self.is_tumbling() { pane } else { self.panes.get(pane).key }
-    }
-
-    fn is_tumbling(&self) -> bool {
-        self.size == self.pane
-    }
-
-    /// A pane's counts have grown by so much at most.
-    fn wait_less(&mut self, pane: u32, growth: u64) {
-        let waiting = self.waiting(pane);
-        if !self.waits.contains(waiting) {
-            let growth = self.growth_needed(&|_| 0);
-            self.waits.insert(waiting, Wait { growth, ..Wait::default() });
-        }
-        let is_tumbling = self.is_tumbling();
-        let wait = self.waits.get_mut(waiting).expect("it was made when missing");
-        let touched = &mut self.panes.get_mut(pane).touched;
-        if !is_tumbling && !std::mem::replace(touched, true) {
-            wait.panes.push(pane);
-        }
-        wait.growth = wait.growth.saturating_sub(growth);
-        if wait.growth == 0 && !std::mem::replace(&mut wait.due, true) {
-            self.due.push(waiting);
-        }
-    }
-
-    /// By how much a count has to grow at least before a member finds something early in a window that has these.
-    fn growth_needed(&self, count: &impl Fn(usize) -> i64) -> u64 {
-        let early = self.members.iter().filter(|member| member.fires_early);
-        early.map(|member| member.post.patience().growth_needed(count)).min().unwrap_or(u64::MAX)
     }
 
     /// Which counts members ask for before they find something early.
@@ -299,11 +200,12 @@ impl Windows {
         self.asked = (0..self.panes.aggregates().len()).map(asks).collect();
     }
 
-    /// The same for all windows of those whose findings are looked for together.
+    /// By how much a count has to grow before a member finds something early in a window of a pane, where each is one, or of
+    /// a key.
     fn growth_needed_by(&self, waiting: u32) -> u64 {
         let counts = |pane: u32, index: usize| self.panes.folds(pane)[index].count();
-        if self.is_tumbling() {
-            return self.growth_needed(&|index| counts(waiting, index));
+        if self.size == self.slide {
+            return growth_needed(&self.members, &|index| counts(waiting, index));
         }
         let panes: Vec<(i64, u32)> = self.panes_of(waiting, i64::MIN, i64::MAX).collect();
         let windows = panes.iter().flat_map(|(start, _)| window_starts(*start, self.size, self.slide));
@@ -312,29 +214,13 @@ impl Windows {
             let from = panes.partition_point(|(pane, _)| *pane < start);
             let to = panes.partition_point(|(pane, _)| *pane < start.saturating_add(self.size));
             // Values of two panes are taken to be different ones.
-            self.growth_needed(&|index| panes[from..to].iter().map(|(_, pane)| counts(*pane, index)).sum())
+            growth_needed(&self.members, &|index| panes[from..to].iter().map(|(_, pane)| counts(*pane, index)).sum())
         };
-        starts.into_iter().map(of_window).min().unwrap_or(u64::MAX).min(self.growth_needed(&|_| 0))
+        starts.into_iter().map(of_window).min().unwrap_or(u64::MAX).min(growth_needed(&self.members, &|_| 0))
     }
 
-    /// Keys and the windows of theirs in which early findings are due.
-    fn due_windows(&mut self, due: &[u32]) -> Vec<(i64, u32)> {
-        let mut panes = Vec::new();
-        for waiting in due {
-            let Some(wait) = self.waits.get_mut(*waiting) else { continue };
-            wait.due = false;
-            let touched = std::mem::take(&mut wait.panes);
-            if self.is_tumbling() {
-                panes.push(*waiting);
-            }
-            for number in touched {
-                // Its number may be another's by now.
-                let pane = self.panes.get_mut(number);
-                if pane.key == *waiting && std::mem::take(&mut pane.touched) {
-                    panes.push(number);
-                }
-            }
-        }
+    /// The windows that are open and have one of these panes, each with the key.
+    fn open_windows(&self, panes: Vec<u32>) -> Vec<(i64, u32)> {
         let mut windows = Vec::new();
         for pane in panes {
             let Pane { start, key, .. } = *self.panes.get(pane);
@@ -346,35 +232,6 @@ impl Windows {
         windows.sort_unstable();
         windows.dedup();
         windows
-    }
-
-    /// Somebody has come who may find what was not waited for.
-    fn wait_no_more(&mut self) {
-        let waiting: Vec<u32> = self.panes.iter().map(|(number, _)| self.waiting(number)).collect();
-        for waiting in waiting {
-            match self.waits.get_mut(waiting) {
-                Some(wait) => wait.growth = 0,
-                None => self.waits.insert(waiting, Wait::default()),
-            }
-        }
-    }
-
-    /// Panes that are gone are waited for no more.
-    fn forget_pane(&mut self, number: u32, keys: &mut KeyTable) {
-        keys.release(self.panes.remove(number));
-        if self.is_tumbling() {
-            self.waits.remove(number);
-        }
-    }
-
-    /// Keys that have no pane any more are waited for no more.
-    fn forget_waits(&mut self) {
-        if self.is_tumbling() || self.waits.len() <= 1024 + 2 * self.panes.count() {
-            return;
-        }
-        let known: HashSet<u32> = self.panes.iter().map(|(_, pane)| pane.key).collect();
-        let gone: Vec<u32> = self.waits.iter().map(|(key, _)| key).filter(|key| !known.contains(key)).collect();
-        gone.into_iter().for_each(|key| _ = self.waits.remove(key));
     }
 
     fn new_pane(&mut self, key: u32, start: i64, keys: &mut KeyTable) -> u32 {
@@ -442,8 +299,8 @@ impl Windows {
     /// The groups in which a member may find something. Where more values can only help, few groups need their sets of
     /// values put together.
     fn promising(&self, member: &Member, groups: &Groups) -> Vec<usize> {
-        let count = groups.groups.len();
-        let live: Vec<usize> = (0..count).filter(|group| member.term.finds(groups.groups[*group].start)).collect();
+        let count = groups.len();
+        let live: Vec<usize> = (0..count).filter(|group| member.term.finds(groups.start(*group))).collect();
         let costly = self.size != self.pane && self.distinct().next().is_some();
         if !costly || member.post.early() != Early::Lasting || live.is_empty() {
             return live;
@@ -470,9 +327,9 @@ impl Windows {
             return Vec::new();
         }
         let live: Vec<usize> = promising.iter().map(|row| live[*row as usize]).collect();
-        let starts = TimestampMicrosecondArray::from_iter_values(live.iter().map(|group| groups.groups[*group].start));
+        let starts = TimestampMicrosecondArray::from_iter_values(live.iter().map(|group| groups.start(*group)));
         let mut columns: Vec<ArrayRef> = vec![Arc::new(starts)];
-        columns.extend(self.key_arrays(live.iter().map(|group| common.keys.bytes(groups.groups[*group].key))));
+        columns.extend(self.key_arrays(live.iter().map(|group| common.keys.bytes(groups.key(*group)))));
         let batch = member.post.batch(columns, &totals, &promising);
         let passing = member.post.passing(&batch);
         let indices = UInt32Array::from(passing.clone());
@@ -496,7 +353,7 @@ impl Windows {
         let numbers = groups.panes(group);
         let panes: Vec<&Pane> = numbers.iter().map(|pane| self.panes.get(*pane)).collect();
         let complete = self.is_complete(numbers);
-        let finding = member.finding(groups.groups[group].start, self.size, &panes, records, found);
+        let finding = member.finding(groups.start(group), self.size, &panes, records, found);
         Finding { complete, ..finding }
     }
 
@@ -553,10 +410,11 @@ impl Windows {
     fn forget_before(&mut self, start: i64, keys: &mut KeyTable) {
         while let Some(entry) = self.by_start.first_entry().filter(|entry| *entry.key() < start) {
             for number in entry.remove() {
-                self.forget_pane(number, keys);
+                keys.release(self.panes.remove(number));
+                self.waits.forget_pane(number);
             }
         }
-        self.forget_waits();
+        self.waits.forget_keys(&self.panes);
     }
 
     /// Throws out keys until so many panes are left: those of least count that never fired first.
@@ -582,8 +440,11 @@ impl Windows {
         let numbers: HashSet<u32> =
             self.panes.iter().filter(|(_, pane)| gone.contains(&pane.key)).map(|(number, _)| number).collect();
         self.by_start.values_mut().for_each(|alike| alike.retain(|number| !numbers.contains(number)));
-        numbers.into_iter().for_each(|number| self.forget_pane(number, keys));
-        self.forget_waits();
+        for number in numbers {
+            keys.release(self.panes.remove(number));
+            self.waits.forget_pane(number);
+        }
+        self.waits.forget_keys(&self.panes);
     }
 }
 
@@ -603,9 +464,9 @@ impl StatefulOperator for Windows {
     }
 
     fn fire_early(&mut self, now: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
-        let due = std::mem::take(&mut self.due);
+        let (due, touched) = self.waits.take_due(&mut self.panes);
         let mut groups = Groups::default();
-        for (start, key) in self.due_windows(&due) {
+        for (start, key) in self.open_windows(touched) {
             let panes = self.panes_of(key, start, start.saturating_add(self.size));
             groups.add(start, key, panes.map(|(_, number)| number));
         }
@@ -618,12 +479,7 @@ impl StatefulOperator for Windows {
                 groups.panes(group).iter().for_each(|pane| self.panes.get_mut(*pane).fired = true);
             }
         }
-        for waiting in due {
-            if self.waits.contains(waiting) {
-                let growth = self.growth_needed_by(waiting);
-                self.waits.get_mut(waiting).expect("it is there").growth = growth;
-            }
-        }
+        due.into_iter().for_each(|waiting| self.waits.wait(waiting, self.growth_needed_by(waiting)));
     }
 
     fn advance(&mut self, watermark: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
@@ -648,7 +504,7 @@ impl StatefulOperator for Windows {
                 self.fires_early |= member.fires_early;
                 self.members.push(*member);
                 self.look_at_asked();
-                self.wait_no_more();
+                self.waits.wait_no_more(&self.panes);
             }
             _ => unreachable!("who joins asks for the same"),
         }
@@ -674,9 +530,15 @@ impl StatefulOperator for Windows {
     }
 
     fn statistics(&self) -> OperatorStatistics {
-        let bytes = self.panes.bytes() + self.waits.len() * size_of::<Option<Wait>>();
+        let bytes = self.panes.bytes() + self.waits.bytes();
         OperatorStatistics { keys: self.panes.count() as u64, bytes: bytes as u64, ..self.statistics }
     }
+}
+
+/// By how much a count has to grow at least before one of these finds something early in a window that has these.
+fn growth_needed(members: &[Member], count: &impl Fn(usize) -> i64) -> u64 {
+    let early = members.iter().filter(|member| member.fires_early);
+    early.map(|member| member.post.patience().growth_needed(count)).min().unwrap_or(u64::MAX)
 }
 
 fn greatest_common_divisor(a: i64, b: i64) -> i64 {
