@@ -207,16 +207,23 @@ impl Windows {
         if self.size == self.slide {
             return growth_needed(&self.members, &|index| counts(waiting, index));
         }
+        let mut least = growth_needed(&self.members, &|_| 0);
+        if least == 0 {
+            return 0;
+        }
         let panes: Vec<(i64, u32)> = self.panes_of(waiting, i64::MIN, i64::MAX).collect();
         let windows = panes.iter().flat_map(|(start, _)| window_starts(*start, self.size, self.slide));
-        let starts: BTreeSet<i64> = windows.filter(|start| start.saturating_add(self.size) > self.watermark).collect();
-        let of_window = |start: i64| {
+        let mut starts: Vec<i64> = windows.filter(|start| start.saturating_add(self.size) > self.watermark).collect();
+        starts.sort_unstable();
+        starts.dedup();
+        for start in starts {
             let from = panes.partition_point(|(pane, _)| *pane < start);
             let to = panes.partition_point(|(pane, _)| *pane < start.saturating_add(self.size));
             // Values of two panes are taken to be different ones.
-            growth_needed(&self.members, &|index| panes[from..to].iter().map(|(_, pane)| counts(*pane, index)).sum())
-        };
-        starts.into_iter().map(of_window).min().unwrap_or(u64::MAX).min(growth_needed(&self.members, &|_| 0))
+            let count = |index: usize| panes[from..to].iter().map(|(_, pane)| counts(*pane, index)).sum();
+            least = least.min(growth_needed(&self.members, &count));
+        }
+        least
     }
 
     /// The windows that are open and have one of these panes, each with the key.
