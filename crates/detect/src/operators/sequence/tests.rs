@@ -150,6 +150,17 @@ fn of_what_needs_only_to_be_there_one_a_time_is_kept() {
 }
 
 #[test]
+fn where_another_record_is_asked_for_two_of_a_time_stand_for_one_another() {
+    let other = ABSENCE.replace("b.event_name = 'B'", "b.event_name = 'A' AND a.event_id <> b.event_id");
+    for (count, expected) in [(1, 1), (2, 0), (3, 0)] {
+        let mut scene = Scene::new(&other, LIMITS);
+        let at_once: Vec<Record> = (0..count).map(|_| (0, "A", "u".to_owned(), 0)).collect();
+        let found = scene.feed(&at_once, 0).len();
+        assert_eq!(found + scene.feed(&[], i64::MAX).len(), expected, "{count} records");
+    }
+}
+
+#[test]
 fn who_takes_the_most_memory_goes_first() {
     let mut scene = Scene::new(ABSENCE, Limits { bytes: 100_000, ..LIMITS });
     let small = |n: usize| (0, "A", format!("u{n}"), 10);
