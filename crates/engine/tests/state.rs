@@ -86,6 +86,17 @@ fn rows_of_a_key_beyond_the_limit_are_let_go_from_the_earliest_on() {
     assert_eq!(shown, [(Value::Integer(2), false)]);
 }
 
+#[test]
+fn a_record_at_the_watermark_is_in_the_window_that_begins_there() {
+    // CloudTrail's records may be twenty minutes late.
+    let batches = vec![vec![(DAY + 20 * 60 * SECOND, "u", "a")], vec![(DAY, "v", "a")], vec![(DAY - 1, "w", "a")]];
+    let sql = "SELECT tumble(event_time, INTERVAL '1 minute') AS w, user_name FROM cloudtrail \
+               GROUP BY tumble(event_time, INTERVAL '1 minute'), user_name HAVING count(*) > 0";
+    let findings = found(sql, false, batches);
+    let users: BTreeSet<String> = findings.iter().map(|finding| finding.row[1].1.to_string()).collect();
+    assert_eq!(users, BTreeSet::from(["u".to_owned(), "v".to_owned()]));
+}
+
 /// Where the windows of one minute in which a second of the day lies start, one each `slide` seconds.
 fn windows(second: i64, slide: i64) -> impl Iterator<Item = i64> {
     let latest = second - second.rem_euclid(slide);

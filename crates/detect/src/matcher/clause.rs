@@ -245,3 +245,23 @@ fn selectivity(expr: &Expr) -> u8 {
         _ => 5,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn truth_is_that_of_sql() {
+        let all = [Truth::False, Truth::Unknown, Truth::True];
+        let atoms = |a: Truth, b: Truth| move |index: usize| if index == 0 { a } else { b };
+        let both = || vec![Tree::Atom(0), Tree::Atom(1)];
+        for (a_rank, a) in all.into_iter().enumerate() {
+            let not = Tree::Not(Box::new(Tree::Atom(0)));
+            assert_eq!(not.truth(&atoms(a, a)), all[2 - a_rank]);
+            for (b_rank, b) in all.into_iter().enumerate() {
+                assert_eq!(Tree::And(both()).truth(&atoms(a, b)), all[a_rank.min(b_rank)], "{a:?} AND {b:?}");
+                assert_eq!(Tree::Or(both()).truth(&atoms(a, b)), all[a_rank.max(b_rank)], "{a:?} OR {b:?}");
+            }
+        }
+    }
+}
