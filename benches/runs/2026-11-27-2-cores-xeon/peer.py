@@ -1,4 +1,4 @@
-"""J1 and J2 of scripts/bench-jobs by DuckDB, in batch: python duckdb.py FILE, with the package duckdb installed."""
+"""J1 and J2 of scripts/bench-jobs by DuckDB, in batch: python peer.py FILE, with the package duckdb installed."""
 
 import resource
 import sys
