@@ -9,6 +9,7 @@ pub mod flatten;
 pub mod functions;
 mod lift;
 pub mod look_up;
+mod names;
 pub mod needs;
 mod over_windows;
 mod range;
@@ -356,7 +357,7 @@ impl Planner {
         let options =
             ParserOptions { collect_spans: true, map_string_types_to_utf8view: false, ..ParserOptions::default() };
         let planner = SqlToRel::new_with_options(&self.context, options);
-        let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(with_window_ends(query))))?;
+        let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(names::apart(with_window_ends(query)))))?;
         let plan = self.analyzer.execute_and_check(plan, &self.options, |_, _| {})?;
         // EXISTS and NOT EXISTS as the joins that they are.
         self.optimize(&self.joiner, window::each_key_once(nothing_that_can_fail(plan)?)?)
