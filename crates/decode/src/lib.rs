@@ -4,9 +4,9 @@
 //! detectors do with columns; never looks at a value that it was not asked for, except to find its end.
 //!
 //! Read [`Decoder`] first. A payload is taken apart in `payload` and `envelope`; a record is read in `layout`: gone
-//! through once (`walk`, `special`) along the tree of wanted paths (`tree`), or, where that gives up, parsed as a whole (`parser`);
-//! columns are made of what was found (`evaluate`, `append`) and collected (`builder`). `slow` does the same in the obvious
-//! way, for tests to compare.
+//! through once (`walk`, `special`) along the tree of wanted paths (`tree`), or, where that gives up, parsed as a whole
+//! (`parser`); columns are made of what was found (`evaluate`, `append`) and collected (`builder`). `slow` does the same in
+//! the obvious way, for tests to compare.
 
 mod append;
 mod builder;

@@ -84,7 +84,8 @@ pub struct HeldFeeds {
 }
 
 impl HeldFeeds {
-    /// Takes in a batch, which is to be held before anything is released; the number of its rows from `first` on.
+    /// Takes in a batch and holds it, as a row of it is held, until its feeder releases it: rows may be let go of at once.
+    /// The number of its rows from `first` on.
     pub fn begin(&mut self, fed: &Fed<'_>, partitions: &Arc<[u32]>, first: u32) -> u32 {
         let held = HeldFeed {
             rows: fed.wanted(),
@@ -95,7 +96,7 @@ impl HeldFeeds {
             partitions: Arc::clone(partitions),
             first,
         };
-        self.feeds.push_back((Some(held), 0));
+        self.feeds.push_back((Some(held), 1));
         let last = u32::try_from(self.feeds.len() - 1).expect("far fewer than 2^32 batches are held");
         self.first.wrapping_add(last)
     }

@@ -433,14 +433,11 @@ impl StatefulOperator for OverRange {
     fn feed(&mut self, fed: &Fed<'_>, common: &mut Common<'_>) {
         let keys = &mut *common.keys;
         let partitions = self.partitions.of(fed.records()).into();
-        // Held while it is fed: rows may be let go of at once.
         let (mut first, mut batch) = (0, self.held.begin(fed, &partitions, 0));
-        self.held.hold(batch);
         for (row, key) in self.place(fed, keys) {
             if row.index - first >= MOST_ROWS {
                 self.held.release(batch);
                 (first, batch) = (row.index, self.held.begin(fed, &partitions, row.index));
-                self.held.hold(batch);
             }
             let (counted, may_pass) = (self.counted(fed, row), fed.may_pass(row));
             self.insert(key, Pending::new(fed.time(row), batch, row.index - first, counted, may_pass));

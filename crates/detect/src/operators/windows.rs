@@ -120,8 +120,8 @@ impl Windows {
         })
     }
 
-    /// The pane of each row; rows of a group are in order of time. What follows goes through all rows once for each thing that is kept, so that the processor
-    /// can wait for several places in memory at once.
+    /// The pane of each row; rows of a group are in order of time. What follows goes through all rows once for each thing
+    /// that is kept, so that the processor can wait for several places in memory at once.
     fn place(&mut self, fed: &Fed<'_>, keys: &mut KeyTable) -> Placed {
         let mut placed = Placed { rows: Vec::with_capacity(fed.count()), runs: Vec::new() };
         let late_before = self.late_before();
