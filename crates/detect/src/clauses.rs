@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion_expr::Expr;
 
 use crate::detector::Detector;
+use crate::matcher::Conditions;
 
 /// The different WHEREs of a stream's detectors.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +21,8 @@ pub struct Clauses {
     pub(crate) numbers: Vec<u32>,
     /// The first number that was never given.
     pub(crate) next: u32,
+    /// The conditions that they are made of, compiled once.
+    pub conditions: Conditions,
 }
 
 impl Clauses {
@@ -41,7 +44,9 @@ impl Clauses {
         }
         let (numbers, next) = numbers(&different, &stateful, before);
         stateful.sort_by_key(|clause| numbers[*clause]);
-        Self { different, of_detector, stateful, numbers, next }
+        let conditions = before.map_or_else(Conditions::default, |before| before.conditions.clone());
+        conditions.forget_unused();
+        Self { different, of_detector, stateful, numbers, next, conditions }
     }
 
     /// A WHERE's number, by its index.

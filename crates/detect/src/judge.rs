@@ -32,12 +32,31 @@ pub struct Judge {
     look_ups: LookUps,
     matcher: Matcher,
     liveness: Liveness,
-    matches: BTreeMap<usize, MatchRow>,
+    matches: Arc<BTreeMap<usize, MatchRow>>,
     feeder: Feeder,
     shared: SharedInputs,
     identity: Option<IdentityColumns>,
     hasher: SecretHasher,
     meter: Meter,
+}
+
+/// What takes longest to compile, and is the same for all workers.
+#[derive(Clone)]
+struct Compiled {
+    matcher: Matcher,
+    liveness: Liveness,
+    matches: Arc<BTreeMap<usize, MatchRow>>,
+}
+
+impl Compiled {
+    fn new(detectors: &StreamDetectors) -> Result<Self> {
+        let clauses = &detectors.clauses;
+        let mut matcher = Matcher::new(&clauses.different, &detectors.available, &clauses.conditions)?;
+        let stateless = detectors.detectors.iter().enumerate().filter(|(_, detector)| !detector.stateful());
+        let matches = stateless.map(|(index, detector)| Ok((index, MatchRow::new(detector, detectors)?)));
+        let matches = Arc::new(matches.collect::<Result<_>>()?);
+        Ok(Self { liveness: Liveness::new(detectors, &mut matcher), matcher, matches })
+    }
 }
 
 /// The rows of a batch that pass each WHERE; for those of detectors with state, accepted rows only.
@@ -78,14 +97,38 @@ impl Judge {
     /// # Errors
     /// If an expression does not fit its stream, which planning rules out.
     pub fn new(detectors: Arc<StreamDetectors>, hasher: SecretHasher, shards: usize, thorough: bool) -> Result<Self> {
+        let compiled = Compiled::new(&detectors)?;
+        Self::with(compiled, detectors, hasher, shards, thorough)
+    }
+
+    /// The same for so many workers.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn several(
+        workers: usize,
+        detectors: &Arc<StreamDetectors>,
+        hasher: &SecretHasher,
+        shards: usize,
+        thorough: bool,
+    ) -> Result<Vec<Self>> {
+        let compiled = Compiled::new(detectors)?;
+        let one = |_| Self::with(compiled.clone(), Arc::clone(detectors), hasher.clone(), shards, thorough);
+        (0..workers).map(one).collect()
+    }
+
+    fn with(
+        compiled: Compiled,
+        detectors: Arc<StreamDetectors>,
+        hasher: SecretHasher,
+        shards: usize,
+        thorough: bool,
+    ) -> Result<Self> {
+        let Compiled { matcher, liveness, matches } = compiled;
         let clauses = &detectors.clauses;
-        let mut matches = BTreeMap::new();
-        for (index, detector) in detectors.detectors.iter().enumerate().filter(|(_, d)| !d.stateful()) {
-            matches.insert(index, MatchRow::new(detector, &detectors)?);
-        }
         let mut shared = SharedInputs::new(detectors.available.clone(), Arc::clone(&detectors.kept));
         let feeder = Feeder::new(&detectors, shards, &mut shared)?;
-        shared.finish()?;
+        shared.finish(&clauses.conditions)?;
         let stream = &detectors.stream;
         let needed = !stream.identity.is_empty() && !clauses.stateful.is_empty();
         let columns = BatchColumns::new(detectors.decoded.iter().chain(&detectors.looked_up).cloned().collect());
@@ -95,9 +138,8 @@ impl Judge {
         };
         let places = || identity_names(stream).iter().map(place).collect();
         let identity = needed.then(|| IdentityColumns::new(places(), hasher.clone()));
-        let mut matcher = Matcher::new(&clauses.different, &detectors.available)?;
         Ok(Self {
-            liveness: Liveness::new(&detectors, &mut matcher),
+            liveness,
             matcher,
             columns,
             look_ups: LookUps::new(&detectors.look_ups, &detectors.looked_up)?,
@@ -161,7 +203,7 @@ impl Judge {
     ) -> Vec<Finding> {
         let (mut found, span) = (Vec::new(), span(batch));
         self.meter.begin();
-        for (index, row) in &self.matches {
+        for (index, row) in self.matches.iter() {
             let rows = &judgement.rows[self.detectors.clauses.of_detector[*index]];
             if rows.is_empty() {
                 continue;

@@ -1,9 +1,10 @@
 //! Whether detectors could fire: which fields they need and whether records have them, and which of their conditions no
 //! record has met. For one stream in one worker; who asks puts the workers together.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use watchfire_record::Stream;
+use watchfire_record::ColumnRequest;
 
 use crate::detector::{Detector, StreamDetectors};
 use crate::matcher::{Matcher, Met};
@@ -34,14 +35,14 @@ pub struct Condition {
 }
 
 /// What is watched for the detectors of one stream.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Liveness {
     fields: Vec<Field>,
     conditions: Vec<Told>,
 }
 
 /// A condition, its number in the matcher, and what was told of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Told {
     condition: Condition,
     number: usize,
@@ -53,11 +54,13 @@ impl Liveness {
     #[must_use]
     pub fn new(detectors: &StreamDetectors, matcher: &mut Matcher) -> Self {
         let (mut fields, mut watched, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
+        let absent = places_of_absent(detectors);
         for (detector, clause) in detectors.detectors.iter().zip(&detectors.clauses.of_detector) {
             let (name, version) = (&detector.info.name, &detector.info.version);
             let (name, version): (Arc<str>, Arc<str>) = (name.as_str().into(), version.as_str().into());
             for (need, after) in needs(detector) {
-                let Some(places) = places(&need, detectors) else { continue };
+                let places: Option<Vec<usize>> = need.iter().map(|name| absent.get(name).copied()).collect();
+                let Some(places) = places else { continue };
                 let names: Vec<String> = need.into_iter().collect();
                 fields.push(Field {
                     detector: Arc::clone(&name),
@@ -104,17 +107,10 @@ pub fn needs(detector: &Detector) -> impl Iterator<Item = (Need, bool)> {
     of_where.chain(detector.plan.needs_of_aggregates().into_iter().map(|need| (need, true)))
 }
 
-/// Where the fields are in a batch; `None` if one of them is always there.
-fn places(need: &Need, detectors: &StreamDetectors) -> Option<Vec<usize>> {
-    let place = |name: &String| {
-        let place = detectors.decoded.iter().position(|request| request.name() == *name)?;
-        can_be_absent(&detectors.stream, name).then_some(place)
-    };
-    need.iter().map(place).collect()
-}
-
-/// Whether records may be without a value of this column.
-#[must_use]
-pub fn can_be_absent(stream: &Stream, column: &str) -> bool {
-    stream.schema().field_with_name(column).map_or(true, |field| field.is_nullable())
+/// Where in a batch the fields are that records may be without.
+fn places_of_absent(detectors: &StreamDetectors) -> HashMap<String, usize> {
+    let schema = detectors.stream.schema();
+    let can_be_absent = |name: &str| schema.field_with_name(name).map_or(true, |field| field.is_nullable());
+    let places = detectors.decoded.iter().map(ColumnRequest::name).zip(0..);
+    places.filter(|(name, _)| can_be_absent(name)).collect()
 }

@@ -230,14 +230,13 @@ impl Settled {
 
 impl StreamRules {
     fn new(detectors: Arc<StreamDetectors>, metrics: &Metrics, preparation: &Preparation) -> Result<Self, EngineError> {
-        let worker = |_| StreamWorker::new(&detectors, preparation).map(|worker| Mutex::new(Some(worker)));
-        let workers = (0..preparation.workers).map(worker).collect::<Result<_, _>>()?;
+        let workers = StreamWorker::of_all(&detectors, preparation)?;
         let infos = || detectors.detectors.iter().map(|detector| &detector.info);
         let mut seen = HashSet::new();
         Ok(Self {
             metrics: infos().map(|info| metrics.detector(&detectors.stream.name, &info.name)).collect(),
             names: infos().filter(|info| seen.insert(&info.name)).map(|info| info.name.as_str().into()).collect(),
-            workers,
+            workers: workers.into_iter().map(|worker| Mutex::new(Some(worker))).collect(),
             detectors,
         })
     }

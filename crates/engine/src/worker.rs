@@ -104,17 +104,20 @@ pub struct StreamWorker {
 }
 
 impl StreamWorker {
-    /// For these detectors.
+    /// For these detectors, one for each worker.
     ///
     /// # Errors
     /// If a detector does not fit its stream, which planning rules out.
-    pub fn new(detectors: &Arc<StreamDetectors>, preparation: &Preparation) -> Result<Self, EngineError> {
-        let Preparation { hasher, shards, thorough, .. } = preparation;
-        let judge = Judge::new(Arc::clone(detectors), hasher.clone(), *shards, *thorough);
-        let judge = judge.map_err(|error| EngineError::Detector(error.to_string()))?;
-        let decoder = Decoder::new(&detectors.stream, detectors.stream_index, detectors.decoded.clone());
-        let numbering = Numbering::new(detectors);
-        Ok(Self { decoder: decoder.allow_several(preparation.several_values), numbering, judge })
+    pub fn of_all(detectors: &Arc<StreamDetectors>, preparation: &Preparation) -> Result<Vec<Self>, EngineError> {
+        let Preparation { workers, hasher, shards, thorough, .. } = preparation;
+        let judges = Judge::several(*workers, detectors, hasher, *shards, *thorough);
+        let judges = judges.map_err(|error| EngineError::Detector(error.to_string()))?;
+        let one = |judge| {
+            let decoder = Decoder::new(&detectors.stream, detectors.stream_index, detectors.decoded.clone());
+            let decoder = decoder.allow_several(preparation.several_values);
+            Self { decoder, numbering: Numbering::new(detectors), judge }
+        };
+        Ok(judges.into_iter().map(one).collect())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Detectors on disk: single files, folders with their tests beside them, and folders of those.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,13 +47,12 @@ pub fn load(paths: &[PathBuf]) -> Result<Vec<RuleFile>, Vec<LoadError>> {
     }
     let Search { files, mut errors } = search;
     let mut rules: BTreeMap<String, RuleFile> = BTreeMap::new();
-    let mut seen: Vec<PathBuf> = Vec::new();
+    let mut seen: HashSet<PathBuf> = HashSet::new();
     for file in files {
         let real = fs::canonicalize(&file).unwrap_or_else(|_| file.clone());
-        if seen.contains(&real) {
+        if !seen.insert(real) {
             continue;
         }
-        seen.push(real);
         match read(&file) {
             Ok(rule) => match rules.get(&rule.name) {
                 Some(other) => errors.push(taken(&rule, other)),

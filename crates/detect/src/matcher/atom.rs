@@ -2,21 +2,19 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
-use datafusion_expr::Expr;
+use arrow::array::{Array, BooleanArray};
 use watchfire_record::interner::NULL_ID;
 use watchfire_record::{Batch, Column, Interner};
 
 use super::clause::Truth;
-use super::native::Native;
-use crate::expression::{Expression, record_batch};
+use super::condition::Condition;
 
-/// A condition on one text column.
+/// A condition on one text column, and what one worker knows of it.
+#[derive(Clone)]
 pub struct Atom {
     /// Index of the column among the batch's.
     pub column: usize,
-    native: Option<Native>,
-    expression: Expression,
+    condition: Arc<Condition>,
     /// Its truth for NULL, then for each value id seen so far.
     truths: Vec<Truth>,
     /// What has become of it.
@@ -44,9 +42,9 @@ pub enum View {
 }
 
 impl Atom {
-    /// An atom over a batch of the one column.
-    pub fn new(column: usize, expr: &Expr, expression: Expression) -> Self {
-        Self { column, native: Native::of(expr), expression, truths: Vec::new(), state: Met::NotAsked }
+    /// An atom of which nothing is known.
+    pub fn new(column: usize, condition: Arc<Condition>) -> Self {
+        Self { column, condition, truths: Vec::new(), state: Met::NotAsked }
     }
 
     /// Evaluates the atom for values that came since the last time.
@@ -55,8 +53,7 @@ impl Atom {
             self.truths.clear();
         }
         if self.truths.is_empty() {
-            let null: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>]));
-            self.evaluate(null);
+            self.truths.push(self.condition.of_null().into());
             self.see(self.truths[0] == Truth::True);
         }
         let known = self.truths.len() - 1;
@@ -70,12 +67,8 @@ impl Atom {
     /// Evaluates it for values from this id on.
     fn learn_from(&mut self, first: usize, values: &Interner) {
         let ids = u32::try_from(first).expect("ids fit u32")..u32::try_from(values.len()).expect("ids fit u32");
-        if let Some(native) = &self.native {
-            self.truths.extend(ids.map(|id| Truth::from(Some(native.holds(values.text(id))))));
-            return;
-        }
-        let texts: StringArray = ids.map(|id| Some(values.text(id))).collect();
-        self.evaluate(Arc::new(texts));
+        let truths = self.condition.of_texts(ids.map(|id| values.text(id)));
+        self.truths.extend(truths.iter().map(Truth::from));
     }
 
     /// What has become of it.
@@ -85,14 +78,6 @@ impl Atom {
 
     fn see(&mut self, met: bool) {
         self.state = self.state.max(if met { Met::Once } else { Met::Never });
-    }
-
-    fn evaluate(&mut self, values: ArrayRef) {
-        let rows = values.len();
-        let result = self.expression.evaluate(&record_batch(self.expression.schema(), vec![values], rows));
-        let result = result.as_any().downcast_ref::<BooleanArray>().cloned();
-        let result = result.unwrap_or_else(|| BooleanArray::new_null(rows));
-        self.truths.extend(result.iter().map(Truth::from));
     }
 
     /// The truth at an index: 0 for NULL, else a value's id + 1.
@@ -108,23 +93,13 @@ impl Atom {
                 View::ByValue
             }
             Column::Plain(array) => {
-                let truths = self.by_row(array);
+                let truths = self.condition.of_column(array);
                 if self.state != Met::Once {
                     self.see(truths.true_count() > 0);
                 }
                 View::ByRow(truths)
             }
         }
-    }
-
-    fn by_row(&self, array: &ArrayRef) -> BooleanArray {
-        if let (Some(native), Some(texts)) = (&self.native, array.as_string_opt::<i32>()) {
-            return texts.iter().map(|text| text.map(|text| native.holds(text))).collect();
-        }
-        let batch = record_batch(self.expression.schema(), vec![Arc::clone(array)], array.len());
-        let result = self.expression.evaluate(&batch);
-        let result = result.as_any().downcast_ref::<BooleanArray>().cloned();
-        result.unwrap_or_else(|| BooleanArray::new_null(array.len()))
     }
 }
 

@@ -1,15 +1,15 @@
 //! One WHERE clause, taken apart into atoms and what is left over.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use arrow::datatypes::Field;
 use datafusion_common::Result;
 use datafusion_expr::{BinaryExpr, Expr, Like, Operator};
 use watchfire_record::{Batch, ColumnRequest, ColumnType};
 
 use super::atom::{Atom, View};
 use super::columns::{BatchColumns, is_system};
-use crate::expression::{Conjunction, Expression, record_batch, schema, schema_of};
+use super::condition::Conditions;
+use crate::expression::{Conjunction, record_batch, schema, schema_of};
 
 /// SQL's three truth values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,7 @@ impl From<Option<bool>> for Truth {
 }
 
 /// One detector's WHERE.
+#[derive(Clone)]
 pub struct Clause {
     /// The atom whose rows are looked at.
     pub filed_under: Option<usize>,
@@ -46,6 +47,7 @@ pub struct Clause {
 }
 
 /// AND, OR and NOT over atoms, with SQL's three truth values.
+#[derive(Clone)]
 enum Tree {
     Atom(usize),
     And(Vec<Tree>),
@@ -130,6 +132,7 @@ impl Tree {
 /// Takes clauses apart; an atom that occurs in several is made once.
 pub struct Builder<'a> {
     columns: &'a [ColumnRequest],
+    conditions: &'a Conditions,
     by_name: HashMap<String, usize>,
     atoms: Vec<Atom>,
     known: HashMap<Expr, usize>,
@@ -137,9 +140,9 @@ pub struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     /// A builder for batches with these columns.
-    pub fn new(columns: &'a [ColumnRequest]) -> Self {
+    pub fn new(columns: &'a [ColumnRequest], conditions: &'a Conditions) -> Self {
         let by_name = columns.iter().enumerate().map(|(index, request)| (request.name(), index)).collect();
-        Self { columns, by_name, atoms: Vec::new(), known: HashMap::new() }
+        Self { columns, conditions, by_name, atoms: Vec::new(), known: HashMap::new() }
     }
 
     /// The atoms of all clauses.
@@ -191,9 +194,7 @@ impl<'a> Builder<'a> {
         if let Some(known) = self.known.get(expr) {
             return Ok(*known);
         }
-        let request = &self.columns[column];
-        let schema = schema(vec![Field::new(request.name(), request.column_type.arrow(), true)]);
-        self.atoms.push(Atom::new(column, expr, Expression::compile(expr, &schema)?));
+        self.atoms.push(Atom::new(column, self.conditions.of(&self.columns[column], expr)?));
         self.known.insert(expr.clone(), self.atoms.len() - 1);
         Ok(self.atoms.len() - 1)
     }
@@ -222,10 +223,11 @@ impl<'a> Builder<'a> {
         (text && !is_system(request)).then_some(index)
     }
 
+    /// The columns that expressions read, in the order in which batches have them.
     fn columns_of(&self, exprs: &[Expr]) -> Vec<ColumnRequest> {
-        let names: HashSet<String> =
-            exprs.iter().flat_map(|expr| expr.column_refs().into_iter().map(|c| c.name.clone())).collect();
-        self.columns.iter().filter(|request| names.contains(&request.name())).cloned().collect()
+        let read = exprs.iter().flat_map(Expr::column_refs);
+        let places: BTreeSet<usize> = read.filter_map(|column| self.by_name.get(column.name()).copied()).collect();
+        places.into_iter().map(|place| self.columns[place].clone()).collect()
     }
 }
 

@@ -9,6 +9,7 @@
 mod atom;
 mod clause;
 mod columns;
+mod condition;
 mod native;
 mod watch;
 
@@ -22,12 +23,14 @@ pub use atom::Met;
 use atom::{Atom, View, value_index};
 use clause::{Clause, Truth};
 pub use columns::{BatchColumns, is_system};
+pub use condition::Conditions;
 pub use watch::Presence;
 use watch::{Among, Watched};
 
 use crate::cost::Weights;
 
 /// The detectors filed under atoms of one column.
+#[derive(Clone)]
 struct File {
     /// Index of the column among the batch's.
     column: usize,
@@ -38,6 +41,7 @@ struct File {
 }
 
 /// The clauses of all detectors of one stream, for one worker.
+#[derive(Clone)]
 pub struct Matcher {
     atoms: Vec<Atom>,
     clauses: Vec<Clause>,
@@ -51,12 +55,13 @@ pub struct Matcher {
 }
 
 impl Matcher {
-    /// A matcher for clauses (each a list of conjuncts) over batches with these columns.
+    /// A matcher for clauses (each a list of conjuncts) over batches with these columns; conditions that others have are
+    /// taken from them.
     ///
     /// # Errors
     /// If an expression does not fit the columns, which planning rules out.
-    pub fn new(clauses: &[Vec<Expr>], columns: &[ColumnRequest]) -> Result<Self> {
-        let mut builder = clause::Builder::new(columns);
+    pub fn new(clauses: &[Vec<Expr>], columns: &[ColumnRequest], conditions: &Conditions) -> Result<Self> {
+        let mut builder = clause::Builder::new(columns, conditions);
         let compiled = clauses.iter().map(|conjuncts| builder.clause(conjuncts)).collect::<Result<Vec<_>>>()?;
         let atoms = builder.into_atoms();
         let (mut files, mut unfiled) = (HashMap::<usize, Vec<(u32, usize)>>::new(), Vec::new());

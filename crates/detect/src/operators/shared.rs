@@ -16,7 +16,7 @@ use super::input::{AggregateInput, CompiledAggregate, Values};
 use super::kept::KeptRows;
 use crate::expression::{record_batch, schema, schema_of};
 use crate::identities::SecretHasher;
-use crate::matcher::{BatchColumns, Matcher};
+use crate::matcher::{BatchColumns, Conditions, Matcher};
 use crate::plan::{Aggregate, AggregateKind};
 
 /// Values of some rows of a batch.
@@ -146,9 +146,9 @@ impl SharedInputs {
     ///
     /// # Errors
     /// If an expression does not fit, which planning rules out.
-    pub fn finish(&mut self) -> Result<()> {
+    pub fn finish(&mut self, conditions: &Conditions) -> Result<()> {
         let clauses: Vec<Vec<Expr>> = self.filters.iter().map(|filter| vec![filter.clone()]).collect();
-        self.filter_matcher = Some(Matcher::new(&clauses, &self.columns)?);
+        self.filter_matcher = Some(Matcher::new(&clauses, &self.columns, conditions)?);
         Ok(())
     }
 }
