@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
 const BUCKET: i64 = 60_000_000;
 
 /// Hashes values to 128 bits under a secret of this process, so that nobody who writes log lines can make two collide.
@@ -113,14 +116,19 @@ impl Hasher for AlreadyHashed {
     }
 }
 
-/// Identities, each with the number of the set of WHEREs that have let it in.
-type Bucket = HashMap<u128, u32, BuildAlreadyHashed>;
+/// An identity, and the number of the set of WHEREs that have let it in; packed, since there are as many as records.
+#[derive(Debug, Clone, Copy)]
+#[repr(packed(4))]
+struct Known {
+    identity: u128,
+    set: u32,
+}
 
 /// The records of one stream that may still be copied: those whose time the watermark has not passed.
 #[derive(Debug, Default)]
 pub struct Identities {
     /// By minute of event time.
-    buckets: BTreeMap<i64, Bucket>,
+    buckets: BTreeMap<i64, HashTable<Known>>,
     sets: Vec<Arc<[u32]>>,
     numbers: HashMap<Arc<[u32]>, u32>,
 }
@@ -141,34 +149,31 @@ impl Identities {
     /// Takes in a record that passes the WHEREs of this set. Gives those of them for which it is a copy of one that was
     /// taken in before.
     pub fn refused(&mut self, event_time: i64, identity: u128, set: u32) -> Vec<u32> {
-        let bucket = self.bucket(event_time);
-        match bucket.entry(identity) {
-            std::collections::hash_map::Entry::Vacant(vacant) => {
-                vacant.insert(set);
-                Vec::new()
+        let seen = match self.known(event_time, identity) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(Known { identity, set });
+                return Vec::new();
             }
-            std::collections::hash_map::Entry::Occupied(occupied) => {
-                let seen = *occupied.get();
-                let (before, now) = (&self.sets[seen as usize], &self.sets[set as usize]);
-                let (copies, fresh): (Vec<u32>, Vec<u32>) = now.iter().partition(|clause| before.contains(clause));
-                if !fresh.is_empty() {
-                    let mut union: Vec<u32> = before.iter().copied().chain(fresh).collect();
-                    union.sort_unstable();
-                    let union = self.set(&union);
-                    self.bucket(event_time).insert(identity, union);
-                }
-                copies
-            }
+            Entry::Occupied(occupied) => occupied.get().set,
+        };
+        let (before, now) = (&self.sets[seen as usize], &self.sets[set as usize]);
+        let (copies, fresh): (Vec<u32>, Vec<u32>) = now.iter().partition(|clause| before.contains(clause));
+        if !fresh.is_empty() {
+            let mut union: Vec<u32> = before.iter().copied().chain(fresh).collect();
+            union.sort_unstable();
+            let set = self.set(&union);
+            self.known(event_time, identity).and_modify(|known| known.set = set);
         }
+        copies
     }
 
-    /// The bucket of an event time. The first record of a minute finds room for as many as the one before it had.
-    fn bucket(&mut self, event_time: i64) -> &mut Bucket {
+    /// The place of an identity. The first record of a minute finds room for as many as the one before it had.
+    fn known(&mut self, event_time: i64, identity: u128) -> Entry<'_, Known> {
         let minute = event_time.div_euclid(BUCKET);
         let before = self.buckets.last_key_value().filter(|(last, _)| minute - 1 == **last);
         let room = before.map_or(0, |(_, bucket)| bucket.len());
-        let new = || HashMap::with_capacity_and_hasher(room, BuildAlreadyHashed::default());
-        self.buckets.entry(minute).or_insert_with(new)
+        let bucket = self.buckets.entry(minute).or_insert_with(|| HashTable::with_capacity(room));
+        bucket.entry(short(identity), |known| known.identity == identity, |known| short(known.identity))
     }
 
     /// Forgets what the watermark has passed: a later copy is late.
@@ -182,10 +187,20 @@ impl Identities {
         }
     }
 
-    /// How many records are remembered.
+    /// Forgets the earliest minutes until all that is left takes no more than so many bytes; how many records they had. A
+    /// copy of one of them will be taken for another record.
+    pub fn forget_beyond(&mut self, bytes: usize) -> usize {
+        let mut forgotten = 0;
+        while self.bytes() > bytes {
+            forgotten += self.buckets.pop_first().map_or(0, |(_, bucket)| bucket.len());
+        }
+        forgotten
+    }
+
+    /// How many bytes the records that are remembered take.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.buckets.values().map(HashMap::len).sum()
+    pub fn bytes(&self) -> usize {
+        self.buckets.values().map(HashTable::allocation_size).sum()
     }
 
     /// Whether none is remembered.
@@ -212,6 +227,23 @@ mod tests {
         assert_eq!(refused(1, &[0, 1]), [0, 1]);
         assert_eq!(refused(2, &[1]).len(), 0);
         identities.advance(2 * BUCKET);
+        assert!(identities.is_empty());
+    }
+
+    #[test]
+    fn the_earliest_minutes_are_forgotten_when_there_are_too_many() {
+        let mut identities = Identities::default();
+        let set = identities.set(&[0]);
+        for record in 0..6000u32 {
+            identities.refused(i64::from(record / 1000) * BUCKET, record.into(), set);
+        }
+        assert_eq!(identities.forget_beyond(usize::MAX), 0);
+        let all = identities.bytes();
+        assert!((6000 * size_of::<Known>()..6000 * 60).contains(&all), "{all}");
+        assert_eq!(identities.forget_beyond(all / 2), 3000);
+        assert_eq!(identities.refused(5 * BUCKET, 5999, set), [0]);
+        assert_eq!(identities.refused(0, 0, set).len(), 0, "it was forgotten");
+        assert_eq!(identities.forget_beyond(0), 3001);
         assert!(identities.is_empty());
     }
 }

@@ -217,16 +217,23 @@ impl Shard {
         operators.map(|kept| kept.operator.keys()).sum()
     }
 
+    /// About how many bytes the records take that what is kept rests on.
+    #[must_use]
+    pub fn record_bytes(&self) -> usize {
+        self.streams.iter().map(|stream| stream.records.bytes()).sum()
+    }
+
     /// Throws keys out of an operator of a stream that takes more than `most` bytes, of which this was just told; gives
     /// how many it has thrown out in all, or `None` if there was no need. A sequence sees to it itself.
     pub fn shed(&mut self, stream: usize, operator: usize, told: &Told, most: u64) -> Option<u64> {
-        let StreamState { operators, keys, .. } = &mut self.streams[stream];
+        let StreamState { operators, keys, records } = &mut self.streams[stream];
         let OperatorStatistics { keys: count, bytes, .. } = told.statistics;
         let kept = operators[operator].as_mut().filter(|_| bytes > most)?;
         let kind = keys[kept.keys].as_mut()?;
         let keep = u128::from(count) * u128::from(most) * 3 / 4 / u128::from(bytes);
         kept.operator.shed(usize::try_from(keep).unwrap_or(usize::MAX), &mut kind.table);
         kind.table.turn_away();
+        records.ask();
         Some(kept.operator.statistics().evicted)
     }
 }

@@ -29,8 +29,8 @@ pub struct Caps {
     pub bytes: Option<u64>,
     /// Of one core's time, as a part of 1, over a sliding minute. More: the detector is stopped.
     pub cpu: Option<f64>,
-    /// Bytes of state of all detectors together, about, over all shards. More: of those that keep most keys go until
-    /// there are fewer.
+    /// Bytes of all state together, about: what detectors keep over all shards, the records that it rests on, and those by
+    /// which copies are known. More: of the detectors that keep most keys go until there are fewer.
     pub state: Option<u64>,
 }
 
@@ -43,6 +43,12 @@ impl Caps {
         let keys = part(self.keys).map_or(KEYS, |keys| keys.min(KEYS));
         let [bytes, all_bytes] = [self.bytes, self.state].map(|bytes| part(bytes).unwrap_or(usize::MAX));
         Manner { fires_early, keys, bytes, all_bytes }
+    }
+
+    /// Bytes that the records may take by which copies are known: a quarter of all state.
+    #[must_use]
+    pub fn identity_bytes(&self) -> usize {
+        self.state.map_or(usize::MAX, |bytes| usize::try_from(bytes / 4).unwrap_or(usize::MAX))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod admin;
 pub mod budget;
 pub mod caps;
 pub mod change;
+mod copies;
 pub mod delivery;
 pub mod error;
 pub mod intake;

@@ -26,7 +26,7 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use watchfire_decode::Decoder;
 use watchfire_detect::identities::SecretHasher;
-use watchfire_detect::{Identities, StreamDetectors, Versions};
+use watchfire_detect::{StreamDetectors, Versions};
 use watchfire_finding::RejectSink;
 use watchfire_record::{Clock, Partition};
 use watchfire_source::{FileSource, Source};
@@ -35,6 +35,7 @@ use crate::activity::Activity;
 use crate::budget::Budget;
 use crate::caps::{Caps, Governor};
 use crate::change::{self, Changer, RuleRequests};
+use crate::copies::Copies;
 use crate::delivery::{Delivery, DeliveryParts, Outlet, Progress};
 use crate::error::EngineError;
 use crate::intake::{self, Intake};
@@ -273,7 +274,7 @@ fn shared(run: &Run, rules: &Arc<RuleSet>, shards: usize) -> Shared {
     Shared {
         activity: activity.index(),
         clocks: Turn::new(Clocks { streams, activity, rules: Arc::clone(rules) }),
-        identities: Turn::new(run.streams.iter().map(|_| Identities::default()).collect()),
+        copies: Turn::new(Copies::new(run.streams.len(), run.caps.identity_bytes(), Arc::clone(&run.metrics))),
         shards,
         metrics: Arc::clone(&run.metrics),
         clock: Arc::clone(&run.clock),
@@ -301,7 +302,7 @@ impl Drop for GiveUp<'_> {
         if std::thread::panicking() {
             self.failed.store(true, Relaxed);
             self.shared.clocks.give_up();
-            self.shared.identities.give_up();
+            self.shared.copies.give_up();
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use watchfire_detect::operators::{Manner, OperatorStatistics};
 use watchfire_detect::{Cost, Shard, Step, Told};
@@ -24,6 +25,8 @@ type Limit = (usize, u64, u64);
 /// One shard, and what came for it before its turn.
 pub struct StateShard {
     index: usize,
+    /// How many shards there are.
+    shards: usize,
     shard: Shard,
     rules: Arc<RuleSet>,
     waiting: BTreeMap<u64, ShardInput>,
@@ -31,6 +34,8 @@ pub struct StateShard {
     told_at: i64,
     /// How many keys there were then.
     keys_told: usize,
+    /// Bytes of records that were told last.
+    record_bytes: u64,
     manner: Manner,
     /// Whether counts are told each time.
     thorough: bool,
@@ -45,17 +50,19 @@ impl StateShard {
     /// Shard number `index`, which starts with these rules.
     #[must_use]
     pub fn new(index: usize, rules: Arc<RuleSet>, preparation: &Preparation, metrics: Arc<Metrics>) -> Self {
-        let Preparation { manner, thorough, ref clock, .. } = *preparation;
+        let Preparation { manner, thorough, shards, ref clock, .. } = *preparation;
         let mut shard = Shard::new(index, rules.streams.len(), manner);
         shard.change(&rules.detectors(), rules.fresh(index));
         Self {
             index,
+            shards,
             shard,
             rules,
             waiting: BTreeMap::new(),
             next: 0,
             told_at: i64::MIN,
             keys_told: 0,
+            record_bytes: 0,
             manner,
             thorough,
             evicted: HashMap::new(),
@@ -141,7 +148,7 @@ impl StateShard {
         let mut said = Vec::new();
         let told: Vec<_> = (0..rules.streams.len()).map(|stream| self.shard.told(stream)).collect();
         let sizes = told.iter().flatten().flatten().map(|told| told.statistics.bytes).collect();
-        let most = level(sizes, self.manner.all_bytes as u64).unwrap_or(u64::MAX);
+        let most = level(sizes, self.left_for_operators()).unwrap_or(u64::MAX);
         for ((stream, of_stream), told) in rules.streams.iter().enumerate().zip(told) {
             let operators = of_stream.detectors.operators.iter().zip(&of_stream.detectors.numbers).enumerate();
             for ((operator, (members, number)), told) in operators.zip(told) {
@@ -158,6 +165,18 @@ impl StateShard {
         }
         self.keys_told = self.shard.keys();
         said
+    }
+
+    /// How many bytes the operators may take together: what records and their identities leave them, but not less than a
+    /// quarter, which these never take together.
+    fn left_for_operators(&mut self) -> u64 {
+        let records = self.shard.record_bytes() as u64;
+        let change = records.cast_signed() - self.record_bytes.cast_signed();
+        self.metrics.record_bytes.fetch_add(change, Relaxed);
+        self.record_bytes = records;
+        let identities = self.metrics.identity_bytes.load(Relaxed) / self.shards as u64;
+        let all = self.manner.all_bytes as u64;
+        all.saturating_sub(records + identities).max(all / 4)
     }
 
     /// Which limit an operator has passed, what it took, and what it may take; of its bytes, of which all leave it so

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use watchfire_decode::Decoder;
 use watchfire_detect::judge::Identified;
-use watchfire_detect::{Identities, Judge, Judgement, StreamDetectors, StreamTime};
+use watchfire_detect::{Judge, Judgement, StreamDetectors, StreamTime};
 use watchfire_record::batch::flags;
 use watchfire_record::time::Stopwatch;
 use watchfire_record::{Batch, Clock, Finding, RawBatch, spare};
@@ -13,6 +13,7 @@ use watchfire_record::{Batch, Clock, Finding, RawBatch, spare};
 use crate::activity::Activity;
 use crate::activity::rows::Closed;
 use crate::activity::sources::Numbering;
+use crate::copies::Copies;
 use crate::error::EngineError;
 use crate::job::{self, Fed, Job, ShardInput, Work, WorkerOutcome};
 use crate::metrics::{Metrics, StreamMetrics};
@@ -28,7 +29,7 @@ pub struct Shared {
     /// Each stream's time, and the detectors: a batch's rows are stamped in its turn.
     pub clocks: Turn<Clocks>,
     /// Each stream's records that may still be copied.
-    pub identities: Turn<Vec<Identities>>,
+    pub copies: Turn<Copies>,
     /// Index of the stream `activity`.
     pub activity: usize,
     /// How many shards there are; 0 if no detector keeps state, and none can come.
@@ -247,11 +248,11 @@ impl Worker {
         outcome: &mut WorkerOutcome,
         now: i64,
     ) -> Vec<ShardInput> {
-        self.shared.identities.take(outcome.sequence, |identities| {
+        self.shared.copies.take(outcome.sequence, |copies| {
             for Judged { batch, judgement, identified, .. } in &mut judged {
                 let judge = &mut self.streams[batch.stream].judge;
                 if judge.needs_identities() {
-                    judge.without_copies(batch, judgement, identified, &mut identities[batch.stream]);
+                    judge.without_copies(batch, judgement, identified, &mut copies.streams[batch.stream]);
                 }
             }
             for alike in judged.chunk_by(|a, b| a.batch.stream == b.batch.stream) {
@@ -259,7 +260,7 @@ impl Worker {
                 let last = &alike[alike.len() - 1].batch;
                 self.shared.metrics.liveness.look(last.stream, &mut self.streams[last.stream].judge, last);
             }
-            forget(identities, &moved.times);
+            copies.advance(&moved.times, now);
         });
         let mut fed = Vec::new();
         for Judged { mut batch, judgement, found, .. } in judged {
@@ -348,8 +349,4 @@ fn move_time(turn: &mut Clocks, work: Work, now: i64, rules: &Arc<RuleSet>) {
 
 fn times(clocks: &[StreamClock]) -> Arc<[StreamTime]> {
     clocks.iter().map(|clock| StreamTime { watermark: clock.watermark(), earliest: clock.earliest() }).collect()
-}
-
-fn forget(identities: &mut [Identities], times: &[StreamTime]) {
-    identities.iter_mut().zip(times).for_each(|(identities, time)| identities.advance(time.watermark));
 }

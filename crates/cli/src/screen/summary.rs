@@ -56,6 +56,12 @@ pub fn of_run(metrics: &Metrics, micros: i64) -> String {
             "{evicted} keys were forgotten at a limit of keys or memory: what they would still have found is not complete\n"
         );
     }
+    let forgotten = metrics.identities_forgotten.load(Relaxed);
+    if forgotten > 0 {
+        text += &format!(
+            "{forgotten} records were forgotten before their lateness was over: copies of them were taken for others\n"
+        );
+    }
     text
 }
 

@@ -422,7 +422,7 @@ impl StatefulOperator for FirstSeen {
 
     fn statistics(&self) -> OperatorStatistics {
         let sizes = |_, most| sum_of(self.keys.iter().take(most).map(|(_, state)| state.bytes()));
-        let bytes = extrapolated(self.keys.len(), sizes);
+        let bytes = extrapolated(self.keys.len(), sizes) + self.keys.bytes();
         OperatorStatistics { keys: self.keys.len() as u64, bytes: bytes as u64, ..self.statistics }
     }
 }

@@ -10,19 +10,27 @@ use hashbrown::HashTable;
 
 use super::at_hand::AtHand;
 use super::groups::Groups;
-use super::manner::{extrapolated, sum_of};
+use super::manner::{extrapolated, list_bytes, push, sum_of, table_bytes};
 use crate::identities::short;
 
 /// Keys by number.
 #[derive(Debug, Default)]
 pub struct KeyTable {
-    table: HashTable<(u128, u32)>,
+    table: HashTable<Place>,
     keys: Vec<Key>,
     free: Vec<u32>,
     /// Keys that may be held by nobody.
     idle: Vec<u32>,
     /// The groups of the batches at hand, with the numbers of their keys.
     at_hand: AtHand<Groups>,
+}
+
+/// Where the key of a hash is; packed, since there are as many as keys.
+#[derive(Debug, Clone, Copy)]
+#[repr(packed(4))]
+struct Place {
+    hash: u128,
+    number: u32,
 }
 
 #[derive(Debug)]
@@ -44,7 +52,7 @@ impl KeyTable {
         for number in std::mem::take(&mut self.idle) {
             let Key { hash, holders, .. } = self.keys[number as usize];
             if holders == 0
-                && let Ok(entry) = self.table.find_entry(short(hash), |(_, other)| *other == number)
+                && let Ok(entry) = self.table.find_entry(short(hash), |place| place.number == number)
             {
                 entry.remove();
                 self.keys[number as usize].bytes = Box::default();
@@ -69,7 +77,7 @@ impl KeyTable {
 
     /// The number of a key with this hash, as [`Self::of_group`].
     pub fn number(&mut self, key: &[u8], hash: u128) -> u32 {
-        if let Some((_, number)) = self.table.find(short(hash), |(other, _)| *other == hash) {
+        if let Some(Place { number, .. }) = self.table.find(short(hash), |place| place.hash == hash) {
             return *number;
         }
         let key = Key { bytes: key.into(), hash, holders: 0 };
@@ -77,10 +85,10 @@ impl KeyTable {
             self.keys[number as usize] = key;
             number
         } else {
-            self.keys.push(key);
+            push(&mut self.keys, key);
             u32::try_from(self.keys.len() - 1).expect("keys are limited to fewer than 2^32")
         };
-        self.table.insert_unique(short(hash), (hash, number), |(hash, _)| short(*hash));
+        self.table.insert_unique(short(hash), Place { hash, number }, |place| short(place.hash));
         self.idle.push(number);
         number
     }
@@ -90,7 +98,7 @@ impl KeyTable {
     pub fn bytes_a_key(&self) -> usize {
         let sizes = |step: usize, _| sum_of(self.keys.iter().step_by(step).map(|key| key.bytes.len()));
         let count = self.keys.len().max(1);
-        size_of::<Key>() + size_of::<(u128, u32)>() + 1 + extrapolated(self.keys.len(), sizes) / count
+        list_bytes::<Key>(1) + table_bytes::<Place>(1) + extrapolated(self.keys.len(), sizes) / count
     }
 
     /// A key's comparable bytes.

@@ -522,7 +522,7 @@ impl StatefulOperator for OverRange {
 
     fn statistics(&self) -> OperatorStatistics {
         let sizes = |_, most| sum_of(self.keys.iter().take(most).map(|(_, state)| state.bytes()));
-        let bytes = extrapolated(self.keys.len(), sizes) + self.held.bytes();
+        let bytes = extrapolated(self.keys.len(), sizes) + self.held.bytes() + self.keys.bytes();
         OperatorStatistics { keys: self.keys.len() as u64, bytes: bytes as u64, ..self.statistics }
     }
 }

@@ -4,7 +4,7 @@ use hashbrown::HashTable;
 
 use super::ends::Ends;
 use super::fold::Fold;
-use super::manner::{extrapolated, sum_of};
+use super::manner::{extrapolated, list_bytes, push, sum_of, table_bytes};
 use crate::plan::Aggregate;
 
 /// All panes of one operator, by number.
@@ -84,13 +84,14 @@ impl Panes {
     /// again and again.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let width = self.aggregates.len() * size_of::<Fold>();
         let heap = |number: usize| {
             let folds = &self.folds[number * self.aggregates.len()..][..self.aggregates.len()];
             folds.iter().map(Fold::bytes).sum::<usize>()
         };
         let heaps = |step: usize, _| sum_of((0..self.panes.len()).step_by(step).map(heap));
-        self.count() * (size_of::<Pane>() + width + size_of::<Place>() + 1)
+        list_bytes::<Pane>(self.count())
+            + list_bytes::<Fold>(self.count() * self.aggregates.len())
+            + table_bytes::<Place>(self.count())
             + self.latest.len() * size_of::<(i64, u32)>()
             + extrapolated(self.panes.len(), heaps)
     }
@@ -143,8 +144,8 @@ impl Panes {
             self.panes[number as usize] = pane;
             number
         } else {
-            self.panes.push(pane);
-            self.folds.extend(folds);
+            push(&mut self.panes, pane);
+            folds.for_each(|fold| push(&mut self.folds, fold));
             u32::try_from(self.panes.len() - 1).expect("panes are limited to fewer than 2^32")
         };
         let place = Place { start, key, number };

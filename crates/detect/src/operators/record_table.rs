@@ -2,11 +2,12 @@
 //! long as a window points at it.
 //!
 //! Nobody counts who points at a record: that would mean going to its place in memory each time a later one takes its
-//! place. When the table has grown to twice what was of use, the operators mark what is, and the rest is let go.
+//! place. When the table has grown to one and a half of what was of use, the operators mark what is, and the rest is let go.
 
 use std::sync::Arc;
 
 use super::at_hand::AtHand;
+use super::manner::{extrapolated, push, sum_of};
 use super::records::{EventId, Partitions, Record, Records};
 use watchfire_record::Evidence;
 
@@ -78,7 +79,7 @@ impl RecordTable {
             self.records[number as usize] = record;
             number
         } else {
-            self.records.push(record);
+            push(&mut self.records, record);
             RecordNumber::try_from(self.records.len() - 1).expect("fewer than 2^32 records fit into memory")
         };
         self.at_hand.remember(row, number);
@@ -110,7 +111,7 @@ impl RecordTable {
     pub fn keep(&mut self, marks: &Marks) {
         let needed = marks.0.iter().rposition(|needed| *needed).map_or(0, |last| last + 1);
         self.records.truncate(needed);
-        self.records.shrink_to(2 * needed);
+        self.records.shrink_to(needed + needed / 4);
         self.free.clear();
         for (number, record) in (0..).zip(&mut self.records) {
             if !marks.0[number as usize] {
@@ -118,6 +119,21 @@ impl RecordTable {
                 self.free.push(number);
             }
         }
-        self.enough = FEW.max(2 * (needed - self.free.len()));
+        let in_use = needed - self.free.len();
+        self.enough = FEW.max(in_use + in_use / 2);
+    }
+
+    /// Many records may be needed no more: it is asked soon.
+    pub fn ask(&mut self) {
+        self.enough = FEW;
+    }
+
+    /// About how many bytes the records take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let texts = |step: usize, _| sum_of(self.records.iter().step_by(step).map(|record| record.event_id.bytes()));
+        self.records.capacity() * size_of::<Record>()
+            + self.free.capacity() * size_of::<RecordNumber>()
+            + extrapolated(self.records.len(), texts)
     }
 }

@@ -22,6 +22,17 @@ impl From<&str> for EventId {
     }
 }
 
+impl EventId {
+    /// Bytes that it takes beside itself.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Uuid(_) => 0,
+            Self::Text(text) => text.len(),
+        }
+    }
+}
+
 /// Where a UUID's bytes are in its text.
 const UUID_BYTES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 

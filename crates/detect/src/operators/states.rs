@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::manner::{list_bytes, push, table_bytes};
+
 /// States by small numbers. As long as the keys of the operator are not few among all there are, a state is found at its
 /// number at once; else by hashing.
 #[derive(Debug)]
@@ -36,6 +38,13 @@ impl<S> States<S> {
         self.places.is_empty()
     }
 
+    /// Bytes that are taken beside the states themselves.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let unused = list_bytes::<Option<S>>(self.len()) - self.len() * size_of::<S>();
+        unused + table_bytes::<(u32, u32)>(self.len()) + self.direct.len() * size_of::<u32>()
+    }
+
     fn place(&self, key: u32) -> Option<usize> {
         match self.direct.get(key as usize) {
             Some(&NOWHERE) => None,
@@ -68,7 +77,7 @@ impl<S> States<S> {
             self.states[place as usize] = Some(state);
             place
         } else {
-            self.states.push(Some(state));
+            push(&mut self.states, Some(state));
             u32::try_from(self.states.len() - 1).expect("keys are limited to fewer than 2^32")
         };
         self.places.insert(key, place);

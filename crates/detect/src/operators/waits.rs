@@ -108,6 +108,6 @@ impl Waits {
     /// Bytes that it takes, about.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.waits.len() * size_of::<Option<Wait>>()
+        self.waits.len() * size_of::<Wait>() + self.waits.bytes()
     }
 }

@@ -81,6 +81,12 @@ pub struct Metrics {
     pub undelivered: AtomicU64,
     /// Minutes for which `activity` has no rows: after too many of a stream without a record.
     pub activity_left_out: AtomicU64,
+    /// Bytes that the records take by which copies are known.
+    pub identity_bytes: AtomicU64,
+    /// Of these records those that were forgotten early, since there were too many.
+    pub identities_forgotten: AtomicU64,
+    /// Bytes of the records that state rests on.
+    pub record_bytes: AtomicI64,
     /// Since when detectors could not fire.
     pub liveness: Liveness,
     detectors: RwLock<Detectors>,
@@ -133,6 +139,9 @@ impl Metrics {
             repeated: AtomicU64::new(0),
             undelivered: AtomicU64::new(0),
             activity_left_out: AtomicU64::new(0),
+            identity_bytes: AtomicU64::new(0),
+            identities_forgotten: AtomicU64::new(0),
+            record_bytes: AtomicI64::new(0),
             liveness: Liveness::new(streams),
             detectors: RwLock::default(),
             latency: Mutex::new(Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("the bounds are in order")),

@@ -48,6 +48,16 @@ impl Metrics {
             ("watchfire_in_flight_bytes", "Bytes between intake and delivery.", self.in_flight.load(Relaxed) as f64),
             ("watchfire_lag_records", "Records there and not yet taken in.", self.lag.load(Relaxed) as f64),
             ("watchfire_partitions", "Partitions at hand.", self.partitions.load(Relaxed) as f64),
+            (
+                "watchfire_identity_bytes",
+                "Bytes of what copies of records are known by.",
+                self.identity_bytes.load(Relaxed) as f64,
+            ),
+            (
+                "watchfire_record_bytes",
+                "Bytes of the records that findings to come rest on.",
+                self.record_bytes.load(Relaxed) as f64,
+            ),
         ];
         for (name, help, value) in gauges {
             head(&mut out, name, help, "gauge");
@@ -61,6 +71,11 @@ impl Metrics {
                 "watchfire_activity_minutes_left_out_total",
                 "Minutes without rows in activity, after too many without a record of their stream.",
                 &self.activity_left_out,
+            ),
+            (
+                "watchfire_identities_forgotten_total",
+                "Records of which copies may count again, since too many were within the lateness.",
+                &self.identities_forgotten,
             ),
             ("watchfire_rules_reloads_total", "Changes of the rules that are live.", &self.rules.reloads),
             (
