@@ -26,6 +26,9 @@ impl<T> Default for AtHand<T> {
 impl<T> AtHand<T> {
     /// The batch, of so many items, that is asked for next; its place among those at hand.
     pub fn turn_to(&mut self, batch: &Arc<T>, items: usize) -> usize {
+        if self.batches.get(self.current).is_some_and(|(current, _)| Arc::ptr_eq(current, batch)) {
+            return self.current;
+        }
         self.current = *self.places.entry(Arc::as_ptr(batch).addr()).or_insert_with(|| {
             self.batches.push((Arc::clone(batch), vec![NONE; items]));
             self.batches.len() - 1

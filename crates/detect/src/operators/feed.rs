@@ -123,6 +123,17 @@ impl<'a> Fed<'a> {
         self.mine.iter().map(|index| FedRow { index: *index, row: rows.rows[*index as usize] })
     }
 
+    /// Rows that come group by group, in order of time in each, cut where the group changes: of each group those before a
+    /// time, and the others.
+    pub fn by_group<'r>(
+        &self,
+        rows: &'r [FedRow],
+        time: i64,
+    ) -> impl Iterator<Item = (&'r [FedRow], &'r [FedRow])> + use<'_, 'r, 'a> {
+        let groups = rows.chunk_by(|row, next| self.group(*row) == self.group(*next));
+        groups.map(move |rows| rows.split_at(rows.partition_point(|row| self.time(*row) < time)))
+    }
+
     /// The groups of keys; `None` for an operator without keys.
     #[must_use]
     pub fn groups(&self) -> Option<&'a Arc<Groups>> {

@@ -108,12 +108,11 @@ impl FirstSeen {
     fn take_in(&mut self, fed: &Fed<'_>, keys: &mut KeyTable) -> Vec<(FedRow, u32)> {
         let mut fresh = Vec::new();
         let rows: Vec<FedRow> = fed.rows().collect();
-        for rows in rows.chunk_by(|row, next| fed.group(*row) == fed.group(*next)) {
-            let (late, rows) = rows.split_at(rows.partition_point(|row| fed.time(*row) < self.watermark));
+        for (late, rows) in fed.by_group(&rows, self.watermark) {
             self.statistics.too_late += late.len() as u64;
             self.statistics.rows += rows.len() as u64;
             let (Some(first), Some(last)) = (rows.first(), rows.last()) else { continue };
-            let key = if fed.groups().is_some() { keys.of_group(fed.group(*first)) } else { keys.number(&[], 0) };
+            let key = keys.of_row(fed, *first);
             let state = if let Some(state) = self.keys.get_mut(key) {
                 state
             } else {

@@ -3,11 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use watchfire_record::Evidence;
+
 use super::feed::Fed;
 use super::input::AggregateInput;
 use super::kept::KeptRows;
 use super::manner::{extrapolated, sum_of};
-use super::records::{Record, Records};
+use super::record_table::{RecordNumber, RecordTable};
+use super::records::Records;
 use super::shared::Shared;
 use super::window_rows::FinalWindow;
 
@@ -19,8 +22,6 @@ pub struct HeldFeed {
     aggregates: Vec<Shared<AggregateInput>>,
     kept: Option<Shared<KeptRows>>,
     windows: Option<Arc<Vec<FinalWindow>>>,
-    /// The operator's numbers of the batch's partitions.
-    partitions: Arc<[u32]>,
     /// The first of its rows that go by this number.
     first: u32,
 }
@@ -65,8 +66,14 @@ impl HeldFeed {
 
     /// The row of this index as evidence.
     #[must_use]
-    pub fn record(&self, index: u32) -> Record {
-        self.records.get(self.row(index), &self.partitions)
+    pub fn evidence(&self, index: u32) -> Evidence {
+        self.records.evidence(self.row(index))
+    }
+
+    /// The number of its record among those that operators have in common.
+    pub fn record(&self, index: u32, records: &mut RecordTable) -> RecordNumber {
+        records.turn_to(&self.records);
+        records.of_row(self.row(index))
     }
 
     /// The broker's timestamp of the row of this index, microseconds.
@@ -86,14 +93,13 @@ pub struct HeldFeeds {
 impl HeldFeeds {
     /// Takes in a batch and holds it, as a row of it is held, until its feeder releases it: rows may be let go of at once.
     /// The number of its rows from `first` on.
-    pub fn begin(&mut self, fed: &Fed<'_>, partitions: &Arc<[u32]>, first: u32) -> u32 {
+    pub fn begin(&mut self, fed: &Fed<'_>, first: u32) -> u32 {
         let held = HeldFeed {
             rows: fed.wanted(),
             records: Arc::clone(fed.records()),
             aggregates: fed.aggregates().to_vec(),
             kept: fed.kept().cloned(),
             windows: fed.windows().cloned(),
-            partitions: Arc::clone(partitions),
             first,
         };
         self.feeds.push_back((Some(held), 1));

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use super::at_hand::AtHand;
+use super::feed::{Fed, FedRow};
 use super::groups::Groups;
 use super::manner::{extrapolated, list_bytes, push, sum_of, table_bytes};
 use crate::identities::short;
@@ -59,6 +60,11 @@ impl KeyTable {
                 self.free.push(number);
             }
         }
+    }
+
+    /// The number of a row's key, as [`Self::of_group`]; an operator without keys has one of no bytes.
+    pub fn of_row(&mut self, fed: &Fed<'_>, row: FedRow) -> u32 {
+        if fed.groups().is_some() { self.of_group(fed.group(row)) } else { self.number(&[], 0) }
     }
 
     /// The number of a group's key, which stays its own until [`Self::turn_away`], or for as long as it is held.

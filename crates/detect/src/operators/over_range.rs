@@ -21,8 +21,7 @@ use super::kept;
 use super::key_table::KeyTable;
 use super::manner::{extrapolated, sum_of};
 use super::post::{Early, NamedValues};
-use super::record_table::RecordTable;
-use super::records::{Partitions, Record};
+use super::record_table::{Marks, RecordTable};
 use super::states::States;
 use super::timeline::{KNOWN_AGGREGATES, MOST_ROWS, Pending, Timeline};
 use super::versions::RangeVersion;
@@ -70,12 +69,15 @@ pub struct OverRange {
     /// By the key's number.
     keys: States<KeyState>,
     held: HeldFeeds,
-    partitions: Partitions,
     /// When each key is to be looked at next.
     due: BinaryHeap<Reverse<(i64, u32)>>,
     touched: HashMap<u32, (i64, i64), ahash::RandomState>,
     /// Rows before it are final.
     watermark: i64,
+    /// Rows before it are settled.
+    settled: i64,
+    /// How long rows that are final may wait to be settled, microseconds.
+    waits: i64,
     fires_early: bool,
     most_keys: usize,
     statistics: OperatorStatistics,
@@ -93,6 +95,9 @@ enum RowsOf {
 /// Whether a key has fired, and how many records it has: the least go first.
 type Rank = (bool, usize);
 
+/// Where findings are told only when they are final, nobody waits for one at the very time: keys are visited once for all
+/// rows that become final within this time, microseconds.
+const SETTLES_EVERY: i64 = 15_000_000;
 /// Rows that are judged at once.
 const CHUNK: usize = 8192;
 
@@ -129,10 +134,11 @@ impl OverRange {
             of,
             keys: States::default(),
             held: HeldFeeds::default(),
-            partitions: Partitions::default(),
             due: BinaryHeap::new(),
             touched: HashMap::default(),
             watermark: i64::MIN,
+            settled: i64::MIN,
+            waits: if manner.fires_early || matches!(of, RowsOf::Windows(_)) { 0 } else { SETTLES_EVERY },
             statistics: OperatorStatistics::default(),
         }
     }
@@ -176,7 +182,7 @@ impl OverRange {
                 self.statistics.too_late += 1;
                 continue;
             }
-            let key = if fed.groups().is_some() { keys.of_group(fed.group(row)) } else { keys.number(&[], 0) };
+            let key = keys.of_row(fed, row);
             self.make_key(key, keys);
             placed.push((row, key));
         }
@@ -350,23 +356,23 @@ impl OverRange {
             };
         }
         let subject = if self.first_seen { Subject::FirstSeen(pending.time) } else { Subject::Record(identity) };
-        let (evidence, first_event_time) = self.evidence(&state.timeline, number, pending.time);
+        let (evidence, first_event_time) = self.evidence(&state.timeline, records, number, pending.time);
         let finding_id = finding_id(&info.name, "over range", self.reach, &key_values, subject);
         Finding { finding_id, first_event_time, evidence, ..finding }
     }
 
     /// First and last records of a row's range and, last, the row's own; and the time of the first.
-    fn evidence(&self, timeline: &Timeline, number: u64, time: i64) -> (Vec<Evidence>, i64) {
+    fn evidence(&self, timeline: &Timeline, records: &RecordTable, number: u64, time: i64) -> (Vec<Evidence>, i64) {
         let low = timeline.first_at(time.saturating_sub(self.reach));
         let high = timeline.first_at(time.saturating_sub(self.nearest).saturating_add(1)).max(low);
         let shown = EVIDENCE_RECORDS as u64;
         let (first, last) =
             if high - low > 2 * shown { (low..low + shown, high - shown..high) } else { (low..high, high..high) };
         let others = first.chain(last).filter(|other| *other != number);
-        let records: Vec<Record> =
-            others.chain([number]).filter_map(|number| timeline.record(&self.held, number)).collect();
-        let earliest = records.iter().map(|record| record.time).min().unwrap_or(time);
-        (records.iter().map(|record| self.partitions.evidence(record)).collect(), earliest)
+        let all = others.chain([number]).filter_map(|number| timeline.evidence(&self.held, records, number));
+        let all: Vec<Evidence> = all.collect();
+        let earliest = all.iter().map(|evidence| evidence.event_time).min().unwrap_or(time);
+        (all, earliest)
     }
 
     /// Rows of first seen that share an id are one finding, that of the least event id.
@@ -382,17 +388,16 @@ impl OverRange {
             state.firing.becomes_final(finding, found);
         }
         for (key, count) in woken {
-            self.after_settling(key, watermark, count, common.keys, found);
+            self.after_settling((key, count), watermark, common, found);
         }
     }
 
     /// What a woken key, of which `count` more records are settled, is left with, and when it is to be looked at next.
     fn after_settling(
         &mut self,
-        key: u32,
+        (key, count): (u32, usize),
         watermark: i64,
-        count: usize,
-        keys: &mut KeyTable,
+        common: &mut Common<'_>,
         found: &mut Vec<Finding>,
     ) {
         let Self { early, aggregates, held, reach, .. } = self;
@@ -400,11 +405,11 @@ impl OverRange {
         if *early == Early::FirstSeen {
             state.firing.withdraw(|finding| finding.last_event_time < watermark, &HashSet::new(), found);
         }
-        state.settle(count, watermark.saturating_sub(*reach), aggregates, held);
+        state.settle(count, watermark.saturating_sub(*reach), aggregates, held, common.records);
         let next = match (state.timeline.pending().front(), state.timeline.last_time()) {
             (Some(pending), _) => pending.time,
             (None, Some(last)) => last.saturating_add(*reach),
-            (None, None) => return self.remove_key(key, keys),
+            (None, None) => return self.remove_key(key, common.keys),
         };
         state.next_due = next;
         self.due.push(Reverse((next, key)));
@@ -432,12 +437,11 @@ struct Due {
 impl StatefulOperator for OverRange {
     fn feed(&mut self, fed: &Fed<'_>, common: &mut Common<'_>) {
         let keys = &mut *common.keys;
-        let partitions = self.partitions.of(fed.records()).into();
-        let (mut first, mut batch) = (0, self.held.begin(fed, &partitions, 0));
+        let (mut first, mut batch) = (0, self.held.begin(fed, 0));
         for (row, key) in self.place(fed, keys) {
             if row.index - first >= MOST_ROWS {
                 self.held.release(batch);
-                (first, batch) = (row.index, self.held.begin(fed, &partitions, row.index));
+                (first, batch) = (row.index, self.held.begin(fed, row.index));
             }
             let (counted, may_pass) = (self.counted(fed, row), fed.may_pass(row));
             self.insert(key, Pending::new(fed.time(row), batch, row.index - first, counted, may_pass));
@@ -482,6 +486,10 @@ impl StatefulOperator for OverRange {
 
     fn advance(&mut self, watermark: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
         self.watermark = self.watermark.max(watermark);
+        if watermark < self.settled.saturating_add(self.waits) && watermark < i64::MAX {
+            return;
+        }
+        self.settled = watermark;
         let mut due = Due::default();
         for key in self.woken(watermark) {
             let timeline = &self.state(key).timeline;
@@ -494,6 +502,10 @@ impl StatefulOperator for OverRange {
             }
         }
         self.settle(&mut due, watermark, common, found);
+    }
+
+    fn mark(&self, marks: &mut Marks) {
+        self.keys.iter().for_each(|(_, state)| state.timeline.mark(marks));
     }
 
     fn join(&mut self, newcomer: Newcomer) {
@@ -536,7 +548,14 @@ impl KeyState {
 
     /// Settles the first `count` pending records, and lets go what no later row can reach: rows that may come lie so
     /// late that their ranges begin at `before` or later.
-    fn settle(&mut self, count: usize, before: i64, aggregates: &[Aggregate], held: &mut HeldFeeds) {
+    fn settle(
+        &mut self,
+        count: usize,
+        before: i64,
+        aggregates: &[Aggregate],
+        held: &mut HeldFeeds,
+        records: &mut RecordTable,
+    ) {
         let settled = usize::try_from(self.timeline.first_pending() - self.timeline.base()).unwrap_or(usize::MAX);
         let out = if self.timeline.last_time().is_some_and(|last| last < before) {
             settled + count
@@ -545,7 +564,7 @@ impl KeyState {
             usize::try_from(left.saturating_sub(self.timeline.base())).unwrap_or(usize::MAX).min(settled + count)
         };
         self.timeline.drop_first(out, held);
-        self.timeline.settle((settled + count - out).min(count), aggregates, held);
+        self.timeline.settle((settled + count - out).min(count), aggregates, held, records);
     }
 }
 

@@ -157,6 +157,7 @@ impl StatefulOperator for OverWindows {
 
     fn mark(&self, marks: &mut Marks) {
         self.windows.mark(marks);
+        self.range.mark(marks);
     }
 
     fn join(&mut self, newcomer: Newcomer) {

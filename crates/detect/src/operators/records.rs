@@ -169,6 +169,17 @@ impl Records {
         let event_id = self.event_ids[row as usize].clone();
         Record { time, event_id, partition: partitions[partition as usize], offset, index }
     }
+
+    /// A row of the batch as findings show its record.
+    #[must_use]
+    pub fn evidence(&self, row: u32) -> Evidence {
+        let (partition, offset, index) = self.places[row as usize];
+        Evidence {
+            event_id: self.event_ids[row as usize].to_string(),
+            position: Position { partition: Arc::clone(&self.partitions[partition as usize]), offset, index },
+            event_time: self.times[row as usize],
+        }
+    }
 }
 
 #[cfg(test)]

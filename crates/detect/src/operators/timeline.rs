@@ -3,15 +3,20 @@
 
 use std::collections::VecDeque;
 
+use watchfire_record::Evidence;
+
 use super::held::HeldFeeds;
 use super::input::{AggregateInput, Values};
-use super::records::Record;
+use super::record_table::{Marks, RecordNumber, RecordTable};
 use crate::plan::{Aggregate, AggregateKind};
 
 /// A record whose row is final: what later rows need of it.
 #[derive(Debug)]
 pub struct Settled {
-    record: Record,
+    /// Event time, microseconds.
+    time: i64,
+    /// Its number among the records that operators have in common.
+    record: RecordNumber,
     /// Bit per aggregate: whether it counts there.
     counted: u64,
     /// One an aggregate, if any looks at values.
@@ -166,7 +171,7 @@ impl Timeline {
     pub fn time(&self, number: u64) -> Option<i64> {
         let place = self.place(number)?;
         match self.settled.get(place) {
-            Some(settled) => Some(settled.record.time),
+            Some(settled) => Some(settled.time),
             None => self.pending.get(place - self.settled.len()).map(|pending| pending.time),
         }
     }
@@ -174,13 +179,13 @@ impl Timeline {
     /// The event time of the last record, microseconds.
     #[must_use]
     pub fn last_time(&self) -> Option<i64> {
-        self.pending.back().map(|p| p.time).or_else(|| self.settled.back().map(|s| s.record.time))
+        self.pending.back().map(|p| p.time).or_else(|| self.settled.back().map(|s| s.time))
     }
 
     /// The number of the first record at or after `time`.
     #[must_use]
     pub fn first_at(&self, time: i64) -> u64 {
-        let place = self.settled.partition_point(|settled| settled.record.time < time);
+        let place = self.settled.partition_point(|settled| settled.time < time);
         let pending = if place < self.settled.len() { 0 } else { self.pending.partition_point(|p| p.time < time) };
         self.base + (place + pending) as u64
     }
@@ -216,19 +221,24 @@ impl Timeline {
 
     /// A record as evidence.
     #[must_use]
-    pub fn record(&self, held: &HeldFeeds, number: u64) -> Option<Record> {
+    pub fn evidence(&self, held: &HeldFeeds, records: &RecordTable, number: u64) -> Option<Evidence> {
         let place = self.place(number)?;
         if let Some(settled) = self.settled.get(place) {
-            return Some(settled.record.clone());
+            return Some(records.evidence(settled.record));
         }
         let pending = self.pending.get(place - self.settled.len())?;
-        Some(held.get(pending.batch).record(pending.index()))
+        Some(held.get(pending.batch).evidence(pending.index()))
+    }
+
+    /// The records of settled ones are needed.
+    pub fn mark(&self, marks: &mut Marks) {
+        self.settled.iter().for_each(|settled| marks.mark(settled.record));
     }
 
     /// Settles the first `count` pending records.
-    pub fn settle(&mut self, count: usize, aggregates: &[Aggregate], held: &mut HeldFeeds) {
+    pub fn settle(&mut self, count: usize, aggregates: &[Aggregate], held: &mut HeldFeeds, records: &mut RecordTable) {
         for pending in self.pending.drain(..count) {
-            self.settled.push_back(Settled::new(pending, aggregates, held));
+            self.settled.push_back(Settled::new(pending, aggregates, held, records));
             held.release(pending.batch);
         }
     }
@@ -253,7 +263,7 @@ fn within(pending: &VecDeque<Pending>, part: std::ops::Range<usize>, time: i64) 
 }
 
 impl Settled {
-    fn new(pending: Pending, aggregates: &[Aggregate], held: &HeldFeeds) -> Self {
+    fn new(pending: Pending, aggregates: &[Aggregate], held: &HeldFeeds, records: &mut RecordTable) -> Self {
         let held = held.get(pending.batch);
         let cells: Vec<_> = (0..aggregates.len())
             .map(|index| {
@@ -264,7 +274,8 @@ impl Settled {
         let counted = cells.iter().enumerate().filter(|(_, cell)| cell.is_some());
         let looks = aggregates.iter().any(|aggregate| aggregate.kind != AggregateKind::Count);
         Self {
-            record: held.record(pending.index()),
+            time: pending.time,
+            record: held.record(pending.index(), records),
             counted: counted.fold(0, |bits, (index, _)| bits | 1 << index),
             values: if looks { cells.into_iter().map(owned).collect() } else { Box::default() },
         }

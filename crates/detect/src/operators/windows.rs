@@ -127,8 +127,7 @@ impl Windows {
         let late_before = self.late_before();
         let (mut start, mut end) = (i64::MAX, i64::MIN);
         let rows: Vec<FedRow> = fed.rows().collect();
-        for rows in rows.chunk_by(|row, next| fed.group(*row) == fed.group(*next)) {
-            let (late, mut rows) = rows.split_at(rows.partition_point(|row| fed.time(*row) < late_before));
+        for (late, mut rows) in fed.by_group(&rows, late_before) {
             self.statistics.too_late += late.len() as u64;
             while let Some(first) = rows.first() {
                 let time = fed.time(*first);
@@ -136,7 +135,7 @@ impl Windows {
                     start = window_start(time, self.pane);
                     end = start.saturating_add(self.pane);
                 }
-                let key = if self.has_keys { keys.of_group(fed.group(*first)) } else { keys.number(&[], 0) };
+                let key = keys.of_row(fed, *first);
                 let pane = self.panes.find_latest(key, start).unwrap_or_else(|| self.new_pane(key, start, keys));
                 placed.runs.push((pane, placed.rows.len()));
                 let within;
