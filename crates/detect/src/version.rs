@@ -7,6 +7,7 @@ use datafusion_expr::Expr;
 use watchfire_record::DetectorInfo;
 
 use crate::detector::{Detector, StreamDetectors};
+use crate::operators::arrivals::STRETCH;
 use crate::operators::post::{early, first_seen};
 use crate::plan::{Input, Operator};
 
@@ -158,12 +159,14 @@ impl Detector {
             }
     }
 
-    /// For how long after a version's end, microseconds, what began before it may go on: a window that is open, or a
-    /// sequence that waits for its second record.
+    /// For how long after a version's end, microseconds, what began before it may go on: a window that is open, a sequence
+    /// that waits for its second record, or a row that waits to be looked at.
     #[must_use]
     pub fn tail(&self) -> i64 {
         match &self.plan.operator {
-            Operator::Match | Operator::OverRange { .. } => 0,
+            Operator::Match => 0,
+            // Rows that are final may wait for others of their time.
+            Operator::OverRange { .. } => STRETCH,
             Operator::Window { size, .. } => *size,
             Operator::OverWindows { windows, .. } => windows.size,
             Operator::Sequence(sequence) => {

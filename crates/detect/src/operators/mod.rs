@@ -1,5 +1,6 @@
 //! Operators with state: fed with rows in order of intake, moved on by the watermark, asked for findings.
 
+pub mod arrivals;
 pub mod at_hand;
 pub mod cursor;
 pub mod distinct;
@@ -22,6 +23,7 @@ pub mod pairs;
 pub mod panes;
 pub mod patience;
 pub mod post;
+pub mod range_key;
 pub mod record_table;
 pub mod records;
 pub mod sequence;

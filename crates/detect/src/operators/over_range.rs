@@ -12,15 +12,17 @@ use datafusion_common::Result;
 use watchfire_record::limits::{BUFFERED_ROWS, DISTINCT_VALUES, EVIDENCE_RECORDS};
 use watchfire_record::{Evidence, Finding, FindingId, State, Stream, Value};
 
+use super::arrivals::{Arrivals, stretch};
 use super::cursor::Cursor;
 use super::feed::{Fed, FedRow};
-use super::firing::{Firing, least_event_ids};
+use super::firing::least_event_ids;
 use super::fold::{Total, Totals};
 use super::held::HeldFeeds;
 use super::kept;
 use super::key_table::KeyTable;
 use super::manner::{extrapolated, sum_of};
 use super::post::{Early, NamedValues};
+use super::range_key::KeyState;
 use super::record_table::{Marks, RecordTable};
 use super::states::States;
 use super::timeline::{KNOWN_AGGREGATES, MOST_ROWS, Pending, Timeline};
@@ -30,20 +32,6 @@ use crate::detector::Detector;
 use crate::lifetime::{Lifetime, live_parts};
 use crate::plan::{Aggregate, AggregateKind, Operator};
 use crate::value::{Subject, finding_id, value_at};
-
-/// The records of one key, and what is known of their rows.
-#[derive(Debug, Default)]
-struct KeyState {
-    timeline: Timeline,
-    /// One an aggregate, over settled rows.
-    cursors: Vec<Cursor>,
-    /// One an aggregate, over pending rows as they stand; none until the first is looked at.
-    previews: Vec<Cursor>,
-    firing: Firing,
-    /// When the key is to be looked at next.
-    next_due: i64,
-    incomplete: bool,
-}
 
 /// Rows whose aggregates are known.
 #[derive(Debug, Default)]
@@ -74,10 +62,8 @@ pub struct OverRange {
     touched: HashMap<u32, (i64, i64), ahash::RandomState>,
     /// Rows before it are final.
     watermark: i64,
-    /// Rows before it are settled.
-    settled: i64,
-    /// How long rows that are final may wait to be settled, microseconds.
-    waits: i64,
+    /// Rows that wait until they are final, if nobody looks at them before, and up to when none does any more.
+    arrivals: Option<(Arrivals, i64)>,
     fires_early: bool,
     most_keys: usize,
     statistics: OperatorStatistics,
@@ -95,9 +81,6 @@ enum RowsOf {
 /// Whether a key has fired, and how many records it has: the least go first.
 type Rank = (bool, usize);
 
-/// Where findings are told only when they are final, nobody waits for one at the very time: keys are visited once for all
-/// rows that become final within this time, microseconds.
-const SETTLES_EVERY: i64 = 15_000_000;
 /// Rows that are judged at once.
 const CHUNK: usize = 8192;
 
@@ -137,8 +120,7 @@ impl OverRange {
             due: BinaryHeap::new(),
             touched: HashMap::default(),
             watermark: i64::MIN,
-            settled: i64::MIN,
-            waits: if manner.fires_early || matches!(of, RowsOf::Windows(_)) { 0 } else { SETTLES_EVERY },
+            arrivals: (!manner.fires_early && matches!(of, RowsOf::Records)).then(|| (Arrivals::default(), i64::MIN)),
             statistics: OperatorStatistics::default(),
         }
     }
@@ -147,6 +129,11 @@ impl OverRange {
         let time = record.time;
         let state = self.keys.get_mut(key).expect("it was made when missing");
         self.held.hold(record.batch);
+        if let Some((arrivals, _)) = &mut self.arrivals {
+            state.waiting += 1;
+            arrivals.push(key, record);
+            return;
+        }
         let number = state.timeline.insert(record);
         let base = state.timeline.base();
         for (cursor, aggregate) in state.previews.iter_mut().zip(&self.aggregates) {
@@ -164,6 +151,21 @@ impl OverRange {
             let span = self.touched.entry(key).or_insert((time, time));
             *span = (span.0.min(time), span.1.max(time));
         }
+    }
+
+    /// Puts rows that have waited, all of one key and in order, into its timeline, where there is room; how many there are
+    /// then that are pending.
+    fn admit(&mut self, rows: &[(u32, Pending)]) -> usize {
+        let state = self.keys.get_mut(rows[0].0).expect("keys of which rows wait stay");
+        state.waiting -= rows.len();
+        for (_, row) in rows {
+            state.timeline.insert(*row);
+            if state.timeline.len() > BUFFERED_ROWS {
+                state.timeline.drop_first(1, &mut self.held);
+                state.incomplete = true;
+            }
+        }
+        state.timeline.pending().len()
     }
 
     fn make_key(&mut self, key: u32, keys: &mut KeyTable) {
@@ -209,7 +211,7 @@ impl OverRange {
 
     /// Throws out keys until so many are left, those of least count that never fired first.
     fn evict(&mut self, keep: usize, keys: &mut KeyTable) {
-        let rank = |state: &KeyState| (!state.firing.is_empty(), state.timeline.len());
+        let rank = |state: &KeyState| (!state.firing.is_empty(), state.timeline.len() + state.waiting);
         let mut idle: Vec<(Rank, u32)> = self.keys.iter().map(|(key, state)| (rank(state), key)).collect();
         let out = idle.len().saturating_sub(keep);
         if out < idle.len() {
@@ -218,6 +220,10 @@ impl OverRange {
         for (_, key) in idle.into_iter().take(out) {
             self.remove_key(key, keys);
             self.statistics.evicted += 1;
+        }
+        if let Some((arrivals, _)) = &mut self.arrivals {
+            let forgotten = arrivals.forget(|key| !self.keys.contains(key));
+            forgotten.into_iter().for_each(|row| self.held.release(row.batch));
         }
     }
 
@@ -380,6 +386,43 @@ impl OverRange {
         if self.first_seen { least_event_ids(findings) } else { findings }
     }
 
+    /// The first pending records of a key, so many, are to be settled.
+    fn settle_key(
+        &mut self,
+        key: u32,
+        count: usize,
+        watermark: i64,
+        due: &mut Due,
+        common: &mut Common<'_>,
+        found: &mut Vec<Finding>,
+    ) {
+        let first = self.state(key).timeline.first_pending();
+        self.look(key, first..first + count as u64, false, &mut due.candidates);
+        due.keys.push((key, count));
+        if due.candidates.rows.len() >= CHUNK {
+            self.settle(due, watermark, common, found);
+        }
+    }
+
+    /// Settles rows that have waited, of all keys; then keys go of which nothing can be reached any more.
+    fn settle_arrived(
+        &mut self,
+        rows: &[(u32, Pending)],
+        watermark: i64,
+        common: &mut Common<'_>,
+        found: &mut Vec<Finding>,
+    ) {
+        let mut due = Due::default();
+        for rows in rows.chunk_by(|(key, _), (next, _)| key == next) {
+            let count = self.admit(rows);
+            self.settle_key(rows[0].0, count, watermark, &mut due, common, found);
+        }
+        self.settle(&mut due, watermark, common, found);
+        for key in self.woken(watermark) {
+            self.after_settling((key, 0), watermark, common, found);
+        }
+    }
+
     /// Makes final what is true among rows that became so, and settles their records.
     fn settle(&mut self, due: &mut Due, watermark: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
         let Due { candidates, keys: woken } = std::mem::take(due);
@@ -409,10 +452,13 @@ impl OverRange {
         let next = match (state.timeline.pending().front(), state.timeline.last_time()) {
             (Some(pending), _) => pending.time,
             (None, Some(last)) => last.saturating_add(*reach),
+            (None, None) if state.waiting > 0 => i64::MAX,
             (None, None) => return self.remove_key(key, common.keys),
         };
         state.next_due = next;
-        self.due.push(Reverse((next, key)));
+        if next < i64::MAX {
+            self.due.push(Reverse((next, key)));
+        }
     }
 
     fn woken(&mut self, watermark: i64) -> Vec<u32> {
@@ -486,20 +532,20 @@ impl StatefulOperator for OverRange {
 
     fn advance(&mut self, watermark: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
         self.watermark = self.watermark.max(watermark);
-        if watermark < self.settled.saturating_add(self.waits) && watermark < i64::MAX {
+        if let Some((arrivals, until)) = &mut self.arrivals {
+            let end = if watermark == i64::MAX { watermark } else { stretch(watermark) };
+            if end > *until {
+                *until = end;
+                let rows = arrivals.take(end);
+                self.settle_arrived(&rows, end, common, found);
+            }
             return;
         }
-        self.settled = watermark;
         let mut due = Due::default();
         for key in self.woken(watermark) {
             let timeline = &self.state(key).timeline;
-            let first = timeline.first_pending();
             let count = timeline.pending().partition_point(|pending| pending.time < watermark);
-            self.look(key, first..first + count as u64, false, &mut due.candidates);
-            due.keys.push((key, count));
-            if due.candidates.rows.len() >= CHUNK {
-                self.settle(&mut due, watermark, common, found);
-            }
+            self.settle_key(key, count, watermark, &mut due, common, found);
         }
         self.settle(&mut due, watermark, common, found);
     }
@@ -535,36 +581,8 @@ impl StatefulOperator for OverRange {
     fn statistics(&self) -> OperatorStatistics {
         let sizes = |_, most| sum_of(self.keys.iter().take(most).map(|(_, state)| state.bytes()));
         let bytes = extrapolated(self.keys.len(), sizes) + self.held.bytes() + self.keys.bytes();
+        let bytes = bytes + self.arrivals.as_ref().map_or(0, |(arrivals, _)| arrivals.bytes());
         OperatorStatistics { keys: self.keys.len() as u64, bytes: bytes as u64, ..self.statistics }
-    }
-}
-
-impl KeyState {
-    /// Bytes that it takes, about.
-    fn bytes(&self) -> usize {
-        let cursors = self.cursors.iter().chain(&self.previews).map(Cursor::bytes).sum::<usize>();
-        size_of::<Self>() + self.timeline.bytes() + cursors
-    }
-
-    /// Settles the first `count` pending records, and lets go what no later row can reach: rows that may come lie so
-    /// late that their ranges begin at `before` or later.
-    fn settle(
-        &mut self,
-        count: usize,
-        before: i64,
-        aggregates: &[Aggregate],
-        held: &mut HeldFeeds,
-        records: &mut RecordTable,
-    ) {
-        let settled = usize::try_from(self.timeline.first_pending() - self.timeline.base()).unwrap_or(usize::MAX);
-        let out = if self.timeline.last_time().is_some_and(|last| last < before) {
-            settled + count
-        } else {
-            let left = self.cursors.iter().map(Cursor::low).min().unwrap_or(0);
-            usize::try_from(left.saturating_sub(self.timeline.base())).unwrap_or(usize::MAX).min(settled + count)
-        };
-        self.timeline.drop_first(out, held);
-        self.timeline.settle((settled + count - out).min(count), aggregates, held, records);
     }
 }
 
