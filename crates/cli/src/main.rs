@@ -14,9 +14,11 @@ mod settings;
 mod signals;
 
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::arguments::{Arguments, Command, ConfigCommand, RulesCommand};
 use crate::failure::Failure;
@@ -72,9 +74,15 @@ fn say_usage(error: &clap::Error) -> ExitCode {
 }
 
 fn log(arguments: &Arguments, screen: &Screen) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&arguments.log).map_err(|error| {
+    let wrong = |error: &dyn std::fmt::Display| {
         Failure::Setting(format!("--log {}: {error}; write error, warn, info, debug or trace", arguments.log))
-    })?;
+    };
+    // A single word that is no level would be taken for a part of the program that is to log all, and others nothing.
+    let is_known = |part: &str| part.contains('=') || LevelFilter::from_str(part.trim()).is_ok();
+    if let Some(part) = arguments.log.split(',').find(|part| !is_known(part)) {
+        return Err(wrong(&format_args!("`{part}` is no level")));
+    }
+    let filter = EnvFilter::try_new(&arguments.log).map_err(|error| wrong(&error))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(screen.error_colour());
     builder.with_writer(Log(screen.clone())).init();
     Ok(())

@@ -188,6 +188,11 @@ impl StreamDetectors {
                 available.add(request);
             }
         }
+        // What is noticed of a record does not hang on what other detectors read: where it is asked for, all is looked at.
+        if detectors.iter().any(|detector| asks_for_flags(detector)) {
+            let walked = stream.all_columns().filter(|(name, _)| *name != "raw");
+            walked.for_each(|(name, _)| available.add(named(&stream, name)));
+        }
         // Whatever detectors read, records are counted by these.
         stream.sources.iter().for_each(|sources| available.add(named(&stream, &sources.column)));
         let (look_ups, looked_up) = look_ups(&detectors);
@@ -213,6 +218,11 @@ impl StreamDetectors {
             available,
         }
     }
+}
+
+fn asks_for_flags(detector: &Detector) -> bool {
+    let read = detector.reads().predicate_columns.iter().chain(&detector.reads().row_columns);
+    read.into_iter().any(|request| matches!(&request.source, ColumnSource::Column(name) if name == "_flags"))
 }
 
 /// All look-ups of detectors, and what is taken of each, in their order.

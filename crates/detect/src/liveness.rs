@@ -103,8 +103,11 @@ impl Liveness {
 
 /// What a detector needs of its input, and whether it needs it of records that pass its WHERE.
 pub fn needs(detector: &Detector) -> impl Iterator<Item = (Need, bool)> {
+    // What one branch of a union cannot do without, another can.
+    let is_branch = !detector.stateful() && detector.plan.inputs.len() > 1;
     let of_where = detector.plan.needs_of_where(detector.input).into_iter().map(|need| (need, false));
-    of_where.chain(detector.plan.needs_of_aggregates().into_iter().map(|need| (need, true)))
+    let all = of_where.chain(detector.plan.needs_of_aggregates().into_iter().map(|need| (need, true)));
+    all.filter(move |_| !is_branch)
 }
 
 /// Where in a batch the fields are that records may be without.

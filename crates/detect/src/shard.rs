@@ -15,6 +15,9 @@ use crate::operators::key_table::KeyTable;
 use crate::operators::record_table::RecordTable;
 use crate::operators::{Common, Manner, Newcomer, OperatorStatistics, Sequences, StatefulOperator};
 
+/// So many keys an operator may keep whatever they take: one without any would find nothing.
+const FEW_KEYS: usize = 64;
+
 /// Which shard of `shards` keeps the key of this hash: the same in every worker.
 #[must_use]
 pub fn shard_of(hash: u128, shards: usize) -> usize {
@@ -231,7 +234,7 @@ impl Shard {
         let kept = operators[operator].as_mut().filter(|_| bytes > most)?;
         let kind = keys[kept.keys].as_mut()?;
         let keep = u128::from(count) * u128::from(most) * 3 / 4 / u128::from(bytes);
-        kept.operator.shed(usize::try_from(keep).unwrap_or(usize::MAX), &mut kind.table);
+        kept.operator.shed(usize::try_from(keep).unwrap_or(usize::MAX).max(FEW_KEYS), &mut kind.table);
         kind.table.turn_away();
         records.ask();
         Some(kept.operator.statistics().evicted)
@@ -351,6 +354,9 @@ impl StreamState {
                     }
                 }
                 operator.advance(watermark, &mut common, found);
+                if early {
+                    operator.tell_changes(step.now, found);
+                }
             }
             *nanos += watch.lap();
         }

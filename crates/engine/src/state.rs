@@ -1,14 +1,15 @@
 //! What one shard does: takes workers' rows in the order of intake, keeps state, finds.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 
 use watchfire_detect::operators::{Manner, OperatorStatistics};
 use watchfire_detect::{Cost, Shard, Step, Told};
+use watchfire_record::limits::BATCH_PAYLOADS;
 use watchfire_record::{Clock, DetectorInfo, Finding, Value};
 
-use crate::caps::{Passed, Said, level};
+use crate::caps::{Passed, level};
 use crate::job::{Outcome, ShardInput};
 use crate::metrics::{DetectorMetrics, Metrics};
 use crate::rules::{Preparation, RuleSet};
@@ -18,6 +19,9 @@ const STATISTICS_INTERVAL: i64 = 1_000_000;
 
 /// Keys that may come before operators' counts are told again, if all together may take so many bytes only.
 const KEYS_UNTOLD: usize = 20_000;
+
+/// Bytes of state that a row brings to an operator, about: most are of keys that are there.
+const BYTES_A_ROW: usize = 32;
 
 /// A limit that was passed by its place among all, what was taken, and what may be.
 type Limit = (usize, u64, u64);
@@ -41,7 +45,6 @@ pub struct StateShard {
     thorough: bool,
     /// By the operator's number: how many keys had been thrown out when it was last told.
     evicted: HashMap<u32, u64>,
-    said: Said,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
 }
@@ -66,7 +69,6 @@ impl StateShard {
             manner,
             thorough,
             evicted: HashMap::new(),
-            said: Said::default(),
             metrics,
             clock: Arc::clone(clock),
         }
@@ -82,20 +84,27 @@ impl StateShard {
         }
         let mut outcomes = Vec::with_capacity(due.len());
         for alike in due.chunk_by(|a, b| Arc::ptr_eq(&a.rules, &b.rules)) {
-            let ended = self.change(&alike[0].rules);
-            let steps: Vec<Step<'_>> = alike.iter().flat_map(steps).collect();
-            let mut of_steps = self.shard.take(&steps).into_iter();
-            let of_input = |input: &ShardInput| of_steps.by_ref().take(steps_of(input)).flatten().collect();
-            let mut found: Vec<Vec<Finding>> = alike.iter().map(of_input).collect();
-            found[0].splice(0..0, ended);
-            if alike.last().map(|input| input.sequence) == due.last().map(|input| input.sequence) {
-                let said = self.tell_now_and_then(due.last());
-                found.last_mut().into_iter().for_each(|found| found.extend(said.iter().cloned()));
+            let mut ended = self.change(&alike[0].rules);
+            for inputs in alike.chunks(self.at_once()) {
+                let steps: Vec<Step<'_>> = inputs.iter().flat_map(steps).collect();
+                let mut of_steps = self.shard.take(&steps).into_iter();
+                let of_input = |input: &ShardInput| of_steps.by_ref().take(steps_of(input)).flatten().collect();
+                let mut found: Vec<Vec<Finding>> = inputs.iter().map(of_input).collect();
+                found[0].splice(0..0, std::mem::take(&mut ended));
+                let said = self.tell_now_and_then(inputs.last());
+                found[inputs.len() - 1].extend(said);
+                let found = found.into_iter().zip(inputs);
+                outcomes.extend(found.map(|(found, input)| Outcome::Shard { sequence: input.sequence, found }));
             }
-            let found = found.into_iter().zip(alike);
-            outcomes.extend(found.map(|(found, input)| Outcome::Shard { sequence: input.sequence, found }));
         }
         outcomes
+    }
+
+    /// How many inputs may be taken before it is looked at what is kept: what they bring is to have room.
+    fn at_once(&self) -> usize {
+        let operators: usize = self.rules.streams.iter().map(|stream| stream.detectors.operators.len()).sum();
+        let one = BATCH_PAYLOADS * operators.max(1) * BYTES_A_ROW;
+        (self.manner.all_bytes.min(self.manner.bytes.saturating_mul(operators.max(1))) / one).max(1)
     }
 
     /// Goes on with other rules: operators of detectors that stay are not touched. Gives the ends of findings whose
@@ -205,7 +214,7 @@ impl StateShard {
             outcome: "keys of least count were forgotten",
             now,
         };
-        if self.said.is_due(&info.name, limit, now) {
+        if self.metrics.limits_said.lock().unwrap_or_else(PoisonError::into_inner).is_due(&info.name, limit, now) {
             passed.note(detector);
             return Some(passed.finding());
         }

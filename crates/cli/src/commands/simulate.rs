@@ -113,10 +113,8 @@ impl Speed {
             None => endless.then_some(1000.0),
         };
         let density = rate.unwrap_or(options.density);
-        if !(density > 0.0 && density <= 1e7) {
-            return Err(Failure::Setting(
-                "--density is a number of records a second, above 0 and at most 10,000,000".into(),
-            ));
+        if !(1e-3..=1e7).contains(&density) {
+            return Err(Failure::Setting("--density is a number of records a second, from 0.001 to 10,000,000".into()));
         }
         Ok(Self { rate, density })
     }
@@ -133,6 +131,11 @@ fn plan(options: &Simulate, speed: &Speed, now: i64) -> Result<Simulated, Failur
             time::format(start),
             duration::format(length - length % 1_000_000),
         )));
+    }
+    if start < 0 {
+        return Err(Failure::Setting(
+            "the records would begin before 1970; write fewer, or more of them a second (--density)".to_owned(),
+        ));
     }
     let streams = options.streams.iter().map(|name| StreamKind::from_str(name).map_err(Failure::Setting));
     let mut streams = streams.collect::<Result<Vec<_>, _>>()?;

@@ -106,6 +106,8 @@ impl Reloader {
     fn changed(&self, change: &Change, warnings: &[Diagnostic], took: i64) -> Answer {
         self.metrics.rules.last_failed.store(false, Relaxed);
         if !change.is_empty() {
+            // With the reading and planning before it.
+            self.metrics.rules.last_took.store(u64::try_from(took).unwrap_or(0), Relaxed);
             let (first, rest) = notice(change, took);
             self.screen.notice("note", &first);
             rest.iter().for_each(|line| self.screen.note(line));

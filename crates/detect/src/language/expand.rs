@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 
 use datafusion_sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion_sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, Cte, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, GroupByExpr, Ident, Interval, JoinConstraint, JoinOperator, NamedWindowDefinition, ObjectName,
-    OrderByExpr, OrderByOptions, Query, Select, SelectItem, SetExpr, TableFactor, UnaryOperator, Value, VisitMut,
-    VisitorMut, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
+    BinaryOperator, CaseWhen, CastKind, Cte, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval, JoinConstraint, JoinOperator,
+    NamedWindowDefinition, ObjectName, OrderByExpr, OrderByOptions, Query, Select, SelectItem, SetExpr, TableFactor,
+    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut, WindowFrame, WindowFrameBound, WindowFrameUnits,
+    WindowSpec, WindowType,
 };
 
 use super::codes;
@@ -195,7 +196,14 @@ impl VisitorMut for Rewrite<'_> {
                     *expr = first_seen(function, &self.time);
                 }
             }
-            Expr::Cast { kind, .. } => *kind = CastKind::TryCast,
+            Expr::Cast { kind, data_type, .. } => {
+                *kind = CastKind::TryCast;
+                of_micros(data_type);
+            }
+            Expr::TypedString(literal) => of_micros(&mut literal.data_type),
+            Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
+                escaped_as_usual(pattern, escape_char);
+            }
             Expr::BinaryOp { left, op: BinaryOperator::Divide, right } => *expr = division(left, right),
             Expr::BinaryOp { left, op: BinaryOperator::Modulo, right } if !is_nonzero(right) => {
                 *expr = binary(left.as_ref().clone(), BinaryOperator::Modulo, null_if_zero(right));
@@ -209,6 +217,38 @@ impl VisitorMut for Rewrite<'_> {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Times are of microseconds, as records' are: of nanoseconds, which the planner takes otherwise, the years after 2262
+/// are none.
+fn of_micros(data_type: &mut DataType) {
+    if let DataType::Timestamp(precision @ None, _) = data_type {
+        *precision = Some(6);
+    }
+}
+
+/// `LIKE 'a#_b' ESCAPE '#'` as `LIKE 'a\_b'`, which is the form that can be run.
+fn escaped_as_usual(pattern: &mut Expr, escape: &mut Option<ValueWithSpan>) {
+    let Some(Value::SingleQuotedString(character)) = escape.as_ref().map(|escape| &escape.value) else { return };
+    let (mut characters, Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. })) =
+        (character.chars(), pattern)
+    else {
+        return;
+    };
+    let (Some(character), None) = (characters.next(), characters.next()) else { return };
+    let mut usual = String::new();
+    let mut rest = text.chars();
+    while let Some(next) = rest.next() {
+        let literal = if next == character { rest.next() } else { None };
+        match literal {
+            Some(escaped @ ('%' | '_' | '\\')) => usual.extend(['\\', escaped]),
+            Some(escaped) => usual.push(escaped),
+            None if next == '\\' => usual.push_str("\\\\"),
+            None => usual.push(next),
+        }
+    }
+    *text = usual;
+    *escape = None;
 }
 
 impl Rewrite<'_> {

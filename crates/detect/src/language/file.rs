@@ -182,14 +182,11 @@ impl Search {
         }
     }
 
-    /// Takes all detectors of a folder. Links are followed to files inside `root` only, and never to folders.
+    /// Takes all detectors of a folder. Links are followed to files inside `root` only; those to folders are passed over.
     fn folder(&mut self, folder: &Path, root: &Path, depth: usize) {
         let detector = folder.join(DETECTOR);
-        if detector.exists() {
-            if inside(&detector, root) {
-                self.files.push(detector);
-            }
-            return;
+        if detector.exists() || detector.is_symlink() {
+            return self.file(detector, root);
         }
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries.filter_map(Result::ok),
@@ -206,15 +203,26 @@ impl Search {
                 if depth < DEPTH && !path.is_symlink() {
                     self.folder(&path, root, depth + 1);
                 }
-            } else if path.extension().is_some_and(|extension| extension == "sql") && inside(&path, root) {
-                self.files.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "sql") {
+                self.file(path, root);
             }
         }
     }
-}
 
-fn inside(path: &Path, root: &Path) -> bool {
-    !path.is_symlink() || fs::canonicalize(path).is_ok_and(|real| real.starts_with(root))
+    /// Takes a detector's file, unless it leads out of `root` or is none.
+    fn file(&mut self, path: PathBuf, root: &Path) {
+        let (message, help) = match fs::canonicalize(&path) {
+            // To open a pipe is to wait for whoever writes to it.
+            Ok(real) if !real.is_file() => ("this is no file", "take it away: a detector is a file".to_owned()),
+            Ok(real) if path.is_symlink() && !real.starts_with(root) => (
+                "this link leads out of the folder",
+                format!("put the file here in its place, or name it beside the folder: {}", real.display()),
+            ),
+            Ok(_) => return self.files.push(path),
+            Err(_) => ("this link leads nowhere", "put the file here in its place, or take the link away".to_owned()),
+        };
+        self.errors.push(Diagnostic::of_path(codes::FILE, &path.display().to_string(), message).help(help));
+    }
 }
 
 #[cfg(test)]
@@ -293,6 +301,16 @@ mod tests {
         symlink(outside.path().join("secret.sql"), root.path().join("secret.sql")).unwrap();
         symlink(outside.path(), root.path().join("out")).unwrap();
         symlink(root.path(), root.path().join("round")).unwrap();
+        symlink(root.path().join("nowhere"), root.path().join("dangling.sql")).unwrap();
+        let said = load(&[root.path().to_path_buf()]).unwrap_err();
+        let said: Vec<(bool, &str)> =
+            said.iter().map(|error| (error.file.ends_with("secret.sql"), error.message.as_str())).collect();
+        assert_eq!(said, [(false, "this link leads nowhere"), (true, "this link leads out of the folder")]);
+        fs::remove_file(root.path().join("dangling.sql")).unwrap();
+        fs::remove_file(root.path().join("secret.sql")).unwrap();
         assert_eq!(names(&[root.path().to_path_buf()]), ["own"]);
+        // A socket stands for what is no file: a pipe would keep who opens it waiting.
+        let _socket = std::os::unix::net::UnixListener::bind(root.path().join("socket.sql")).unwrap();
+        assert_eq!(load(&[root.path().to_path_buf()]).unwrap_err()[0].message, "this is no file");
     }
 }

@@ -207,6 +207,23 @@ pub(super) fn refused(name: &str) -> Option<Refused> {
     })
 }
 
+/// What to write in place of a function that fails on some values.
+pub(super) fn in_place_of_failing(name: &str) -> &'static str {
+    match name {
+        "to_timestamp" | "to_timestamp_seconds" | "from_unixtime" => {
+            "cast instead: a number of seconds as (n * 1000000)::timestamp, a text as x::timestamp; what does not fit is NULL"
+        }
+        "to_timestamp_millis" => "cast instead, (n * 1000)::timestamp: what does not fit is NULL",
+        "to_timestamp_micros" => "cast instead, n::timestamp: what does not fit is NULL",
+        "to_timestamp_nanos" => "cast instead, (n / 1000)::timestamp: what does not fit is NULL",
+        "to_unixtime" => "cast instead, x::bigint / 1000000: what does not fit is NULL",
+        _ if name.starts_with("to_") || name.starts_with("make_") => {
+            "cast instead, x::timestamp or x::bigint: what does not fit is NULL; or compare texts"
+        }
+        _ => "compare with texts or numbers that the record has; docs/src/functions.md lists what can be called",
+    }
+}
+
 /// Names that other databases have, and what they are here.
 pub(super) fn elsewhere(name: &str) -> Option<&'static str> {
     Some(match name {
@@ -242,6 +259,14 @@ pub(super) fn elsewhere(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_manual_lists_each_function() {
+        let manual = include_str!("../../../../docs/src/functions.md");
+        for name in SCALARS.iter().map(|scalar| scalar.name).chain(AGGREGATES) {
+            assert!(manual.contains(&format!("`{name}`")), "{name}");
+        }
+    }
 
     #[test]
     fn allowed_functions_are_there_and_no_record_can_change_their_meaning() {

@@ -5,6 +5,7 @@
 
 mod catalogue;
 pub mod codes;
+mod depth;
 mod diagnostic;
 mod expand;
 mod file;

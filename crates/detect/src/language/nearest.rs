@@ -15,7 +15,9 @@ pub fn nearest_within<'a>(written: &str, names: impl IntoIterator<Item = &'a str
         return None;
     }
     let bound = (written.len() / one_of).max(1);
-    let near = names.into_iter().filter_map(|name| Some((distance(&written, &fold(name), bound)?, name)));
+    // Most of thousands of names are of another length, which is seen without folding them.
+    let near = names.into_iter().filter(|name| folded(name).count().abs_diff(written.len()) <= bound);
+    let near = near.filter_map(|name| Some((distance(&written, &fold(name), bound)?, name)));
     near.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
@@ -23,7 +25,11 @@ pub fn nearest_within<'a>(written: &str, names: impl IntoIterator<Item = &'a str
 const LONGEST: usize = 64;
 
 fn fold(name: &str) -> Vec<char> {
-    name.chars().filter(|c| *c != '_' && *c != '-').flat_map(char::to_lowercase).collect()
+    folded(name).collect()
+}
+
+fn folded(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|c| *c != '_' && *c != '-').flat_map(char::to_lowercase)
 }
 
 /// How many single characters must be inserted, deleted, replaced or swapped with their neighbour to make one of the
@@ -34,8 +40,10 @@ fn distance(a: &[char], b: &[char], bound: usize) -> Option<usize> {
     }
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();
+    let mut row: Vec<usize> = Vec::with_capacity(b.len() + 1);
     for i in 1..=a.len() {
-        let mut row = vec![i];
+        row.clear();
+        row.push(i);
         for j in 1..=b.len() {
             let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
             let mut least = replaced.min(last[j] + 1).min(row[j - 1] + 1);
@@ -48,7 +56,8 @@ fn distance(a: &[char], b: &[char], bound: usize) -> Option<usize> {
         if row.iter().chain(&last).all(|distance| *distance > bound) {
             return None;
         }
-        before = std::mem::replace(&mut last, row);
+        std::mem::swap(&mut before, &mut last);
+        std::mem::swap(&mut last, &mut row);
     }
     last.last().copied().filter(|distance| *distance <= bound)
 }

@@ -13,7 +13,7 @@ use super::codes;
 use super::diagnostic::Diagnostic;
 use super::header::{self, Header};
 use super::source::{Lexeme, Source};
-use super::{file, foreign, syntax};
+use super::{depth, file, foreign, syntax};
 
 /// How deeply SQL may be nested.
 const NESTING: usize = 64;
@@ -22,6 +22,8 @@ const CHAIN: usize = 600;
 /// How many parentheses may stand within one another: near its own limit the parser tries each in several ways, and twice
 /// as many for each more.
 const PARENTHESES: usize = 24;
+/// How many calls may stand within one another, for the same reason.
+const CALLS: usize = 10;
 /// What a CASE counts in such a chain: past the parser's own limit it takes CASE for a column's name.
 const CASE: usize = 20;
 
@@ -120,7 +122,12 @@ impl Sql<'_> {
             return Err(syntax::parser_error(&self, &source, &message).into());
         }
         match <[Statement; 1]>::try_from(statements) {
-            Ok([Statement::Query(query)]) => Ok((source, query)),
+            Ok([Statement::Query(query)]) => match depth::too_deep(&query) {
+                None => Ok((source, query)),
+                Some((message, help)) => {
+                    Err(self.error(codes::TOO_DEEP, first(&source, self.start), message).help(help).into())
+                }
+            },
             _ => Err(self.not_select(first(&source, self.start), "this statement").into()),
         }
     }
@@ -160,9 +167,14 @@ impl Sql<'_> {
     /// Refuses chains of operators so long, and parentheses so deep, that the syntax tree would be too deep to walk.
     fn chains(&self, source: &Source) -> Result<(), Box<Diagnostic>> {
         let mut levels = vec![Level::default()];
+        let mut before = None;
         for lexeme in &source.lexemes {
+            let calls = before.replace(lexeme).is_some_and(is_name);
             match lexeme.token {
-                Token::LParen | Token::LBracket => levels.push(Level::default()),
+                Token::LParen | Token::LBracket => {
+                    let calls = levels.last().map_or(0, |level| level.calls) + usize::from(calls);
+                    levels.push(Level { calls, ..Level::default() });
+                }
                 Token::RParen | Token::RBracket if levels.len() > 1 => {
                     let inner = levels.pop().map_or(0, |level| level.height());
                     levels.iter_mut().last().into_iter().for_each(|level| level.tallest = level.tallest.max(inner));
@@ -174,6 +186,11 @@ impl Sql<'_> {
                 (
                     format!("more than {PARENTHESES} parentheses stand within one another"),
                     "leave out those that change nothing; name a sub-query in a WITH; or split the detector",
+                )
+            } else if levels.last().is_some_and(|level| level.calls > CALLS) {
+                (
+                    format!("more than {CALLS} calls of functions stand within one another"),
+                    "name an inner one in a sub-query or WITH, or split the detector",
                 )
             } else if levels.last().is_some_and(|level| level.height() > CHAIN) {
                 (
@@ -196,6 +213,8 @@ struct Level {
     operators: usize,
     /// The height of the tallest thing in parentheses, or before the last comma.
     tallest: usize,
+    /// How many calls it is within.
+    calls: usize,
 }
 
 impl Level {
@@ -269,6 +288,14 @@ const OPERATOR_WORDS: [&str; 18] = [
     "EXCEPT",
     "INTERSECT",
 ];
+
+/// Whether a parenthesis after this opens the arguments of a function.
+fn is_name(lexeme: &Lexeme) -> bool {
+    const OTHERS: [&str; 12] =
+        ["SELECT", "FROM", "WHERE", "AS", "OVER", "FILTER", "BY", "HAVING", "QUALIFY", "ON", "EXISTS", "WHEN"];
+    let is_one_of = |words: &[&str]| words.iter().any(|word| lexeme.is_word(word));
+    matches!(lexeme.token, Token::Word(_)) && !is_one_of(&OPERATOR_WORDS) && !is_one_of(&OTHERS)
+}
 
 /// How much higher a token makes the syntax tree at most.
 fn weight(lexeme: &Lexeme) -> usize {

@@ -9,57 +9,89 @@ const UPDATE_INTERVAL: i64 = 1_000_000;
 
 /// Findings that have fired and are not final.
 #[derive(Debug, Default)]
-pub struct Firing(HashMap<FindingId, Fired>);
+pub struct Firing {
+    fired: HashMap<FindingId, Fired>,
+    /// Those that have changed since they were told.
+    waiting: Vec<FindingId>,
+}
 
 #[derive(Debug)]
 struct Fired {
+    /// As it was told.
     finding: Finding,
     told_at: i64,
+    /// As it is now, if it has changed since.
+    changed: Option<Finding>,
+}
+
+impl Fired {
+    /// Tells what it has changed to, if it has.
+    fn update(&mut self, now: i64, found: &mut Vec<Finding>) {
+        let Some(mut finding) = self.changed.take() else { return };
+        finding.state = State::Updated;
+        finding.revision = self.finding.revision + 1;
+        found.push(finding.clone());
+        *self = Self { finding, told_at: now, changed: None };
+    }
 }
 
 impl Firing {
     /// Whether none has fired.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.fired.is_empty()
     }
 
-    /// A finding is true now, and may yet change: told if it is new, or has changed and was not told within a second.
+    /// A finding is true now, and may yet change: told if it is new, or has changed and was not told within a second. What
+    /// was told within it waits for [`Self::tell_changes`].
     pub fn holds(&mut self, mut finding: Finding, now: i64, found: &mut Vec<Finding>) {
-        match self.0.get_mut(&finding.finding_id) {
-            None => {
-                finding.state = State::New;
-                finding.revision = 1;
-                found.push(finding.clone());
-                self.0.insert(finding.finding_id, Fired { finding, told_at: now });
-            }
-            Some(fired) => {
-                let due = now - fired.told_at >= UPDATE_INTERVAL;
-                if due && (fired.finding.row != finding.row || fired.finding.evidence != finding.evidence) {
-                    finding.state = State::Updated;
-                    finding.revision = fired.finding.revision + 1;
-                    found.push(finding.clone());
-                    *fired = Fired { finding, told_at: now };
-                }
-            }
+        let id = finding.finding_id;
+        let Some(fired) = self.fired.get_mut(&id) else {
+            finding.state = State::New;
+            finding.revision = 1;
+            found.push(finding.clone());
+            self.fired.insert(id, Fired { finding, told_at: now, changed: None });
+            return;
+        };
+        if fired.finding.row == finding.row && fired.finding.evidence == finding.evidence {
+            fired.changed = None;
+            return;
         }
+        if fired.changed.replace(finding).is_none() {
+            self.waiting.push(id);
+        }
+        if now - fired.told_at >= UPDATE_INTERVAL {
+            fired.update(now, found);
+        }
+    }
+
+    /// Tells what has changed, and was not told within a second.
+    pub fn tell_changes(&mut self, now: i64, found: &mut Vec<Finding>) {
+        self.waiting.retain(|id| {
+            let Some(fired) = self.fired.get_mut(id) else { return false };
+            if now - fired.told_at >= UPDATE_INTERVAL {
+                fired.update(now, found);
+            }
+            fired.changed.is_some()
+        });
     }
 
     /// A finding is true and will not change.
     pub fn becomes_final(&mut self, mut finding: Finding, found: &mut Vec<Finding>) {
-        finding.revision = self.0.remove(&finding.finding_id).map_or(0, |fired| fired.finding.revision) + 1;
+        finding.revision = self.fired.remove(&finding.finding_id).map_or(0, |fired| fired.finding.revision) + 1;
         finding.state = State::Final;
         found.push(finding);
     }
 
     /// All that has fired ends as it stands: nobody looks any more whether it changes.
     pub fn end(&mut self, found: &mut Vec<Finding>) {
-        found.extend(self.0.drain().map(|(_, Fired { finding, .. })| Finding {
+        found.extend(self.fired.drain().map(|(_, Fired { finding, changed, .. })| Finding {
             state: State::Final,
             revision: finding.revision + 1,
             complete: false,
-            ..finding
+            ..changed.unwrap_or(finding)
         }));
+        self.waiting.clear();
     }
 
     /// Takes back those that have fired, whose time `concerned` says is in question, and that `still` does not name.
@@ -70,13 +102,13 @@ impl Firing {
         found: &mut Vec<Finding>,
     ) {
         let gone: Vec<FindingId> = self
-            .0
+            .fired
             .iter()
             .filter(|(id, fired)| concerned(&fired.finding) && !still.contains(id))
             .map(|(id, _)| *id)
             .collect();
         for id in gone {
-            if let Some(fired) = self.0.remove(&id) {
+            if let Some(fired) = self.fired.remove(&id) {
                 let mut finding = fired.finding;
                 finding.state = State::Withdrawn;
                 finding.revision += 1;
@@ -101,4 +133,72 @@ pub fn least_event_ids<K>(findings: Vec<(K, Finding)>) -> Vec<(K, Finding)> {
     let mut kept: Vec<_> = best.into_values().collect();
     kept.sort_by_key(|(_, finding)| (finding.last_event_time, finding.finding_id));
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use watchfire_record::{DetectorInfo, Severity, Value};
+
+    use super::*;
+
+    fn finding(count: i64) -> Finding {
+        let info = DetectorInfo {
+            name: "a".into(),
+            version: "0".into(),
+            stream: "s".into(),
+            title: "t".into(),
+            severity: Severity::Low,
+            attack: Vec::new(),
+            about: "a".into(),
+            noise: None,
+            response: None,
+            suppress: None,
+        };
+        Finding {
+            finding_id: FindingId([1; 16]),
+            revision: 0,
+            state: State::New,
+            detector: Arc::new(info),
+            window: None,
+            window_end: None,
+            keys: Vec::new(),
+            row: vec![("n".into(), Value::Integer(count))],
+            first_event_time: 0,
+            last_event_time: 0,
+            evidence: Vec::new(),
+            complete: true,
+            caused_at: 0,
+        }
+    }
+
+    #[test]
+    fn what_changes_within_a_second_is_told_after_it() {
+        let (mut firing, mut found) = (Firing::default(), Vec::new());
+        firing.holds(finding(1), 0, &mut found);
+        firing.holds(finding(2), 400_000, &mut found);
+        firing.holds(finding(3), 800_000, &mut found);
+        firing.tell_changes(999_999, &mut found);
+        assert_eq!(found.len(), 1, "a second is not over");
+        firing.tell_changes(1_000_000, &mut found);
+        firing.tell_changes(9_000_000, &mut found);
+        firing.holds(finding(4), 10_000_000, &mut found);
+        firing.holds(finding(5), 10_000_001, &mut found);
+        firing.holds(finding(4), 10_000_002, &mut found);
+        firing.tell_changes(99_000_000, &mut found);
+        firing.holds(finding(6), 99_000_001, &mut found);
+        firing.end(&mut found);
+        firing.tell_changes(999_000_000, &mut found);
+        let told: Vec<(State, u32, Value)> =
+            found.into_iter().map(|f| (f.state, f.revision, f.row[0].1.clone())).collect();
+        let expected = [
+            (State::New, 1, 1),
+            (State::Updated, 2, 3),
+            (State::Updated, 3, 4),
+            (State::Updated, 4, 6),
+            (State::Final, 5, 6),
+        ];
+        assert_eq!(told, expected.map(|(state, revision, count)| (state, revision, Value::Integer(count))));
+    }
 }

@@ -283,6 +283,7 @@ impl FirstSeen {
             self.remove(key, keys);
             self.statistics.evicted += 1;
         }
+        self.keys.shrink();
     }
 
     fn remove(&mut self, key: u32, keys: &mut KeyTable) {

@@ -115,6 +115,8 @@ pub trait StatefulOperator: Send {
     fn advance(&mut self, watermark: i64, common: &mut Common<'_>, found: &mut Vec<Finding>);
     /// Marks the records of [`Common`] that it needs; none, unless it says so.
     fn mark(&self, _: &mut Marks) {}
+    /// Tells what has changed of early findings and could not be told when it did, since they had just been told.
+    fn tell_changes(&mut self, _now: i64, _found: &mut Vec<Finding>) {}
     /// One more goes on with its state.
     fn join(&mut self, newcomer: Newcomer);
     /// When the versions of its detectors are live, by their slots; it has no others any more, and what those had fired

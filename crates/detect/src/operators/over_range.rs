@@ -221,6 +221,7 @@ impl OverRange {
             self.remove_key(key, keys);
             self.statistics.evicted += 1;
         }
+        self.keys.shrink();
         if let Some((arrivals, _)) = &mut self.arrivals {
             let forgotten = arrivals.forget(|key| !self.keys.contains(key));
             forgotten.into_iter().for_each(|row| self.held.release(row.batch));

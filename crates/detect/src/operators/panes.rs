@@ -126,7 +126,7 @@ impl Panes {
     fn remember(&mut self, key: u32, start: i64, number: u32) {
         let key = key as usize;
         if key >= self.latest.len() {
-            if key > 1024 + KEYS_A_PANE * self.panes.len() {
+            if key > KEYS_A_PANE * self.count() {
                 return;
             }
             self.latest.resize(key + 1, (0, NO_PANE));
@@ -169,6 +169,11 @@ impl Panes {
         }
         self.free.push(number);
         key
+    }
+
+    /// Many panes are gone: what was as large as they were many goes too.
+    pub fn shrink(&mut self) {
+        self.latest = Vec::new();
     }
 
     /// A pane.

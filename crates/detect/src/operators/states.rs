@@ -90,7 +90,7 @@ impl<S> States<S> {
     /// Makes `direct` reach to a key, if that is not too far.
     fn reach(&mut self, key: usize) {
         let before = self.direct.len();
-        if key < before || key > 1024 + KEYS_A_STATE * self.states.len() {
+        if key < before || key > KEYS_A_STATE * self.len() {
             return;
         }
         self.direct.resize((key + 1).next_power_of_two(), NOWHERE);
@@ -109,6 +109,11 @@ impl<S> States<S> {
         }
         self.free.push(place);
         self.states[place as usize].take()
+    }
+
+    /// Many states are gone: what was as large as they were many goes too.
+    pub fn shrink(&mut self) {
+        self.direct = Vec::new();
     }
 
     /// All states.

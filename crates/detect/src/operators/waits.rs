@@ -95,6 +95,18 @@ impl Waits {
         }
     }
 
+    /// A key is gone with all its panes.
+    pub fn forget_key(&mut self, key: u32) {
+        if !self.by_pane {
+            self.waits.remove(key);
+        }
+    }
+
+    /// Many are gone: what was as large as they were many goes too.
+    pub fn shrink(&mut self) {
+        self.waits.shrink();
+    }
+
     /// Panes are gone, and maybe all of a key.
     pub fn forget_keys(&mut self, panes: &Panes) {
         if self.by_pane || self.waits.len() <= 1024 + 2 * panes.count() {

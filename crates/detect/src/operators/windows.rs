@@ -450,7 +450,9 @@ impl Windows {
             keys.release(self.panes.remove(number));
             self.waits.forget_pane(number);
         }
-        self.waits.forget_keys(&self.panes);
+        gone.into_iter().for_each(|key| self.waits.forget_key(key));
+        self.panes.shrink();
+        self.waits.shrink();
     }
 }
 
@@ -498,6 +500,10 @@ impl StatefulOperator for Windows {
             }
             self.forget_final(start, common.keys);
         }
+    }
+
+    fn tell_changes(&mut self, now: i64, found: &mut Vec<Finding>) {
+        self.members.iter_mut().for_each(|member| member.firing.tell_changes(now, found));
     }
 
     fn mark(&self, marks: &mut Marks) {

@@ -21,7 +21,7 @@ mod window;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, FieldRef, TimeUnit};
 use datafusion_common::config::ConfigOptions;
 use datafusion_common::tree_node::{Transformed, TreeNode};
 use datafusion_common::{Column, DFSchema, Result};
@@ -390,6 +390,7 @@ impl Planner {
         let outputs = outputs.collect::<Result<Vec<_>>>()?;
         let keys = parts.keys.iter().map(|(name, expr)| Ok((name.clone(), lift_row(expr)?)));
         let keys = keys.collect::<Result<Vec<_>>>()?;
+        let is_column = parts.keys.iter().map(|(_, expr)| matches!(expr, Expr::Column(_))).collect::<Vec<_>>();
         let (fed_keys, placed_by) = match parts.fed {
             None => (keys.clone(), None),
             Some(FedKeys { keys, placed_by }) => {
@@ -415,6 +416,7 @@ impl Planner {
             look_ups: read.look_ups,
             joined,
         };
+        let keys = window::as_shown(keys, &is_column, &outputs);
         Ok(DetectorPlan { inputs: vec![input], operator, keys, having, outputs, logical: logical.clone() })
     }
 
@@ -551,7 +553,14 @@ fn nothing_that_can_fail(plan: LogicalPlan) -> Result<LogicalPlan> {
         node.map_expressions(|expr| {
             let name = preserver.save(&expr);
             let expr = expr.transform_up(|e| match e {
-                Expr::Cast(cast) => Ok(Transformed::yes(Expr::TryCast(TryCast { expr: cast.expr, field: cast.field }))),
+                Expr::Cast(cast) => {
+                    let field = of_micros(cast.field);
+                    Ok(Transformed::yes(Expr::TryCast(TryCast { expr: cast.expr, field })))
+                }
+                Expr::TryCast(cast) => {
+                    let field = of_micros(cast.field);
+                    Ok(Transformed::yes(Expr::TryCast(TryCast { expr: cast.expr, field })))
+                }
                 Expr::BinaryExpr(operation) => checked::checked(operation, &schema),
                 Expr::ScalarFunction(call) if STAND_FOR_OTHERS.contains(&call.func.name()) => stands_for(call, &schema),
                 other => Ok(Transformed::no(other)),
@@ -561,6 +570,17 @@ fn nothing_that_can_fail(plan: LogicalPlan) -> Result<LogicalPlan> {
         .map_data(LogicalPlan::recompute_schema)
     })?;
     Ok(rewritten.data)
+}
+
+/// Where a text is compared with a time, the planner makes both times of nanoseconds, which the years after 2262 are none of.
+fn of_micros(field: FieldRef) -> FieldRef {
+    match field.data_type() {
+        DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
+            let micros = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
+            Arc::new(field.as_ref().clone().with_data_type(micros))
+        }
+        _ => field,
+    }
 }
 
 fn stands_for(call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {

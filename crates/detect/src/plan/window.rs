@@ -195,6 +195,20 @@ pub(super) fn unknown_aggregate(name: &str) -> PlanProblem {
     )
 }
 
+/// Keys by the names that the SELECT list gives them, but those that are columns, which have a name.
+pub(super) fn as_shown(
+    keys: Vec<(String, Expr)>,
+    is_column: &[bool],
+    outputs: &[(String, Expr)],
+) -> Vec<(String, Expr)> {
+    let shown = |(index, (name, expr)): (usize, (String, Expr))| {
+        let total = own_column(key_column(index));
+        let output = outputs.iter().find(|(_, output)| !is_column[index] && (*output == expr || *output == total));
+        (output.map_or(name, |(shown, _)| shown.clone()), expr)
+    };
+    keys.into_iter().enumerate().map(shown).collect()
+}
+
 /// Keys with the names that findings show: a column's name, else the expression's text.
 pub(super) fn named(keys: Vec<Expr>) -> Vec<(String, Expr)> {
     let name = |expr: &Expr| match expr {

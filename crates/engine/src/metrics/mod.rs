@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use hdrhistogram::Histogram;
 use watchfire_record::{Finding, State, Stream};
 
+use crate::caps::Said;
 use crate::liveness::Liveness;
 use detectors::Detectors;
 pub use detectors::{DetectorMetrics, LiveVersion};
@@ -85,6 +86,8 @@ pub struct Metrics {
     pub identity_bytes: AtomicU64,
     /// Of these records those that were forgotten early, since there were too many.
     pub identities_forgotten: AtomicU64,
+    /// Which limits were said to be passed lately: each shard that sees one passed asks whether another has said it.
+    pub(crate) limits_said: Mutex<Said>,
     /// Bytes of the records that state rests on.
     pub record_bytes: AtomicI64,
     /// Since when detectors could not fire.
@@ -141,6 +144,7 @@ impl Metrics {
             activity_left_out: AtomicU64::new(0),
             identity_bytes: AtomicU64::new(0),
             identities_forgotten: AtomicU64::new(0),
+            limits_said: Mutex::default(),
             record_bytes: AtomicI64::new(0),
             liveness: Liveness::new(streams),
             detectors: RwLock::default(),

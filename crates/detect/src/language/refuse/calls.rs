@@ -60,7 +60,7 @@ impl Checker<'_> {
             Refused::Fails => (
                 codes::UNKNOWN_FUNCTION,
                 format!("`{name}` fails, or takes up memory without end, on some values that a record can have"),
-                "cast instead, x::timestamp or x::bigint: what does not fit is NULL; or compare texts",
+                functions::in_place_of_failing(name),
             ),
         };
         let span = self.call_span(function, context);
@@ -81,7 +81,7 @@ impl Checker<'_> {
             None => match nearest(name, known) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => {
-                    "the functions that detectors may call are listed in the documentation of the language".to_owned()
+                    "the functions that detectors may call are listed in the manual: docs/src/functions.md".to_owned()
                 }
             },
         };

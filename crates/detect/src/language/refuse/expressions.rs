@@ -80,7 +80,7 @@ impl Checker<'_> {
                     expr,
                     context,
                     "SIMILAR TO and RLIKE are not supported",
-                    "write a regular expression: x ~ '^a|b$'",
+                    "write a regular expression: x ~ '^(a|b)$'",
                 );
             }
             Expr::AtTimeZone { .. } => {
