@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use arrow::array::RecordBatch;
 use watchfire_engine::decode::Decoder;
+use watchfire_engine::detect::matcher::is_system;
 use watchfire_engine::detect::oracle::{self, AtRest};
 use watchfire_engine::detect::{Detector, StreamDetectors, compile};
 use watchfire_engine::finding::sinks::MemorySink;
@@ -127,7 +128,9 @@ fn all_columns(stream: &Stream, index: usize, batches: Vec<RawBatch>, now: i64) 
     let column =
         |(name, column_type): (&str, _)| ColumnRequest { source: ColumnSource::Column(name.to_owned()), column_type };
     let columns: Vec<ColumnRequest> = stream.all_columns().map(column).collect();
-    let mut decoder = Decoder::new(stream, index, Vec::new());
+    // What is noticed of a record is that of all its columns; the record's text has nothing of its own.
+    let walked = columns.iter().filter(|column| !is_system(column) && column.name() != "raw").cloned().collect();
+    let mut decoder = Decoder::new(stream, index, walked);
     let mut clock = StreamClock::new(stream);
     for partition in batches.iter().flat_map(|batch| &batch.partitions) {
         clock.assign(Arc::clone(partition), now, None);

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
@@ -45,7 +45,7 @@ fn each() -> Detector {
 }
 
 /// Gives batches, a second apart by the clock, the next when the one before is done with, so that limits are looked at
-/// after each; each record has a user of its own.
+/// after each; each record has a user of its own, but every third one of the last two batches.
 struct Users {
     next: i64,
     /// So many records are done with.
@@ -67,8 +67,10 @@ impl Users {
         let mut batch = RawBatch::default();
         for record in 0..RECORDS {
             let number = self.next * RECORDS + record;
+            let attacks = self.next >= BATCHES - 2 && record % 3 == 0;
+            let user = if attacks { "the-attacker".to_owned() } else { format!("u{number}") };
             let text = format!(
-                r#"{{"eventTime":"{}","eventID":"e{number}","eventName":"A","sourceIPAddress":"1.1.1.1","userIdentity":{{"userName":"u{number}"}}}}"#,
+                r#"{{"eventTime":"{}","eventID":"e{number}","eventName":"A","sourceIPAddress":"1.1.1.1","userIdentity":{{"userName":"{user}"}}}}"#,
                 time::format(NOW + self.next * SECOND)
             );
             batch.push(&partition, number, self.clock.now(), PayloadKind::Value, text.as_bytes());
@@ -222,6 +224,21 @@ fn who_takes_too_many_bytes_forgets_keys_alone() {
 }
 
 #[test]
+fn who_may_keep_next_to_nothing_sees_an_attack_after_a_flood_all_the_same() {
+    let sql = "SELECT user_name, count(*) AS n FROM cloudtrail GROUP BY tumble(event_time, INTERVAL '1 day'), user_name \
+         HAVING count(*) >= 30";
+    let caps = Caps { bytes: Some(2_000), state: Some(4_000), ..Caps::default() };
+    let (findings, metrics) = run(&[detector("burst", sql)], caps, None, None);
+    let burst = metrics.detector("cloudtrail", "burst").operator();
+    assert!(burst.evicted > 1000 && (1..=256).contains(&burst.keys), "{burst:?}");
+    let name = Value::Text("the-attacker".into());
+    assert!(findings.iter().any(|finding| finding.detector.name == "burst" && finding.row[0].1 == name));
+    let told = said(&findings, "bytes");
+    let ids: HashSet<_> = told.iter().map(|finding| (finding.finding_id, finding.revision)).collect();
+    assert!(!told.is_empty() && ids.len() == told.len(), "no shard says again what another has said");
+}
+
+#[test]
 fn who_keeps_most_makes_room_when_all_together_take_too_much() {
     let wide = |name: &str, key: &str| {
         let window = "tumble(event_time, INTERVAL '1 day')";
@@ -230,7 +247,7 @@ fn who_keeps_most_makes_room_when_all_together_take_too_much() {
             &format!("SELECT {key}, count(*) AS n FROM cloudtrail GROUP BY {window}, {key} HAVING count(*) > 9"),
         )
     };
-    let caps = Caps { state: Some(250_000), ..Caps::default() };
+    let caps = Caps { state: Some(400_000), ..Caps::default() };
     let detectors = [wide("by-user", "user_name"), wide("by-id", "event_id"), wide("by-address", "source_ip")];
     let (findings, metrics) = run(&detectors, caps, None, None);
     let [user, id, address] =

@@ -15,13 +15,14 @@ mod over_windows;
 mod range;
 pub mod sequence;
 mod thresholds;
+mod times;
 mod union;
 mod window;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, FieldRef, TimeUnit};
+use arrow::datatypes::DataType;
 use datafusion_common::config::ConfigOptions;
 use datafusion_common::tree_node::{Transformed, TreeNode};
 use datafusion_common::{Column, DFSchema, Result};
@@ -552,15 +553,8 @@ fn nothing_that_can_fail(plan: LogicalPlan) -> Result<LogicalPlan> {
         let preserver = NamePreserver::new(&node);
         node.map_expressions(|expr| {
             let name = preserver.save(&expr);
-            let expr = expr.transform_up(|e| match e {
-                Expr::Cast(cast) => {
-                    let field = of_micros(cast.field);
-                    Ok(Transformed::yes(Expr::TryCast(TryCast { expr: cast.expr, field })))
-                }
-                Expr::TryCast(cast) => {
-                    let field = of_micros(cast.field);
-                    Ok(Transformed::yes(Expr::TryCast(TryCast { expr: cast.expr, field })))
-                }
+            let expr = expr.transform_up(|e| match times::compared_in_micros(e) {
+                Expr::Cast(cast) => Ok(Transformed::yes(Expr::TryCast(TryCast { expr: cast.expr, field: cast.field }))),
                 Expr::BinaryExpr(operation) => checked::checked(operation, &schema),
                 Expr::ScalarFunction(call) if STAND_FOR_OTHERS.contains(&call.func.name()) => stands_for(call, &schema),
                 other => Ok(Transformed::no(other)),
@@ -570,17 +564,6 @@ fn nothing_that_can_fail(plan: LogicalPlan) -> Result<LogicalPlan> {
         .map_data(LogicalPlan::recompute_schema)
     })?;
     Ok(rewritten.data)
-}
-
-/// Where a text is compared with a time, the planner makes both times of nanoseconds, which the years after 2262 are none of.
-fn of_micros(field: FieldRef) -> FieldRef {
-    match field.data_type() {
-        DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
-            let micros = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
-            Arc::new(field.as_ref().clone().with_data_type(micros))
-        }
-        _ => field,
-    }
 }
 
 fn stands_for(call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
