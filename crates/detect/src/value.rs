@@ -3,7 +3,7 @@
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{
     DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
-    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use watchfire_record::{FindingId, Value};
@@ -31,6 +31,9 @@ pub fn value_at(array: &dyn Array, row: usize) -> Value {
         DataType::Float64 => Value::Float(array.as_primitive::<Float64Type>().value(row)),
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
             Value::Time(array.as_primitive::<TimestampMicrosecondType>().value(row))
+        }
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+            Value::Time(array.as_primitive::<TimestampNanosecondType>().value(row).div_euclid(1000))
         }
         _ => printed(array, row),
     }

@@ -230,7 +230,7 @@ fn who_may_keep_next_to_nothing_sees_an_attack_after_a_flood_all_the_same() {
     let caps = Caps { bytes: Some(2_000), state: Some(4_000), ..Caps::default() };
     let (findings, metrics) = run(&[detector("burst", sql)], caps, None, None);
     let burst = metrics.detector("cloudtrail", "burst").operator();
-    assert!(burst.evicted > 1000 && (1..=256).contains(&burst.keys), "{burst:?}");
+    assert!(burst.evicted > 1000, "{burst:?}");
     let name = Value::Text("the-attacker".into());
     assert!(findings.iter().any(|finding| finding.detector.name == "burst" && finding.row[0].1 == name));
     let told = said(&findings, "bytes");
@@ -247,7 +247,7 @@ fn who_keeps_most_makes_room_when_all_together_take_too_much() {
             &format!("SELECT {key}, count(*) AS n FROM cloudtrail GROUP BY {window}, {key} HAVING count(*) > 9"),
         )
     };
-    let caps = Caps { state: Some(400_000), ..Caps::default() };
+    let caps = Caps { state: Some(600_000), ..Caps::default() };
     let detectors = [wide("by-user", "user_name"), wide("by-id", "event_id"), wide("by-address", "source_ip")];
     let (findings, metrics) = run(&detectors, caps, None, None);
     let [user, id, address] =

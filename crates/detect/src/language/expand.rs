@@ -8,8 +8,8 @@ use datafusion_sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, Cte, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval, JoinConstraint, JoinOperator,
     NamedWindowDefinition, ObjectName, OrderByExpr, OrderByOptions, Query, Select, SelectItem, SetExpr, TableFactor,
-    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut, WindowFrame, WindowFrameBound, WindowFrameUnits,
-    WindowSpec, WindowType,
+    TypedString, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut, WindowFrame, WindowFrameBound,
+    WindowFrameUnits, WindowSpec, WindowType,
 };
 
 use super::codes;
@@ -190,6 +190,8 @@ impl VisitorMut for Rewrite<'_> {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
+            // It wants its origin in nanoseconds, whatever the time that it is for has.
+            Expr::Function(function) if is_call_of(function, "date_bin") => arguments_mut(function).for_each(of_nanos),
             Expr::Function(function) if function.over.is_some() => {
                 self.over(function);
                 if is_call_of(function, "first_seen") {
@@ -224,6 +226,14 @@ impl VisitorMut for Rewrite<'_> {
 fn of_micros(data_type: &mut DataType) {
     if let DataType::Timestamp(precision @ None, _) = data_type {
         *precision = Some(6);
+    }
+}
+
+fn of_nanos(expr: &mut Expr) {
+    if let Expr::TypedString(TypedString { data_type: DataType::Timestamp(precision, _), .. })
+    | Expr::Cast { data_type: DataType::Timestamp(precision, _), .. } = expr
+    {
+        *precision = None;
     }
 }
 
@@ -364,6 +374,14 @@ pub(super) fn call_of(name: &str, argument: Expr) -> Expr {
 /// `left + right`.
 pub(super) fn plus(left: Expr, right: Expr) -> Expr {
     binary(left, BinaryOperator::Plus, right)
+}
+
+fn arguments_mut(function: &mut Function) -> impl Iterator<Item = &mut Expr> {
+    let list = if let FunctionArguments::List(list) = &mut function.args { Some(list) } else { None };
+    list.into_iter().flat_map(|list| &mut list.args).filter_map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+        _ => None,
+    })
 }
 
 fn plain_arguments(function: &Function) -> impl DoubleEndedIterator<Item = &Expr> {

@@ -123,9 +123,9 @@ impl RecordTable {
         self.enough = FEW.max(in_use + in_use / 2);
     }
 
-    /// Many records may be needed no more: it is asked soon.
+    /// Many records may be needed no more: it is asked next.
     pub fn ask(&mut self) {
-        self.enough = FEW;
+        self.enough = 0;
     }
 
     /// About how many bytes the records take.

@@ -6,24 +6,17 @@ use arrow::datatypes::{DataType, TimeUnit};
 use datafusion_expr::{BinaryExpr, Expr, Operator};
 
 /// A comparison whose sides the planner has made times of nanoseconds, because one is a text, as one of microseconds.
-pub fn compared_in_micros(expr: Expr) -> Expr {
-    match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
-            Expr::BinaryExpr(BinaryExpr { left: in_micros(left), op, right: in_micros(right) })
-        }
-        Expr::Between(mut between) => {
-            between.expr = in_micros(between.expr);
-            between.low = in_micros(between.low);
-            between.high = in_micros(between.high);
-            Expr::Between(between)
-        }
-        Expr::InList(mut list) => {
-            list.expr = in_micros(list.expr);
-            list.list = list.list.into_iter().map(|item| *in_micros(Box::new(item))).collect();
-            Expr::InList(list)
-        }
-        other => other,
+pub fn compared_in_micros(mut expr: Expr) -> Expr {
+    let mut sides: Vec<&mut Expr> = match &mut expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => vec![left, right],
+        Expr::Between(between) => vec![&mut between.expr, &mut between.low, &mut between.high],
+        Expr::InList(list) => std::iter::once(&mut *list.expr).chain(&mut list.list).collect(),
+        _ => return expr,
+    };
+    if sides.iter().all(|side| nanos_of(side).is_some()) {
+        sides.iter_mut().for_each(|side| in_micros(side));
     }
+    expr
 }
 
 fn is_comparison(op: Operator) -> bool {
@@ -31,12 +24,20 @@ fn is_comparison(op: Operator) -> bool {
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }
 
-fn in_micros(mut side: Box<Expr>) -> Box<Expr> {
-    if let Expr::TryCast(cast) = side.as_mut()
-        && let DataType::Timestamp(TimeUnit::Nanosecond, zone) = cast.field.data_type()
+/// The zone of a time that was made one of nanoseconds.
+fn nanos_of(side: &Expr) -> Option<Option<Arc<str>>> {
+    let Expr::TryCast(cast) = side else { return None };
+    match cast.field.data_type() {
+        DataType::Timestamp(TimeUnit::Nanosecond, zone) => Some(zone.clone()),
+        _ => None,
+    }
+}
+
+fn in_micros(side: &mut Expr) {
+    if let Some(zone) = nanos_of(side)
+        && let Expr::TryCast(cast) = side
     {
-        let micros = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
+        let micros = DataType::Timestamp(TimeUnit::Microsecond, zone);
         cast.field = Arc::new(cast.field.as_ref().clone().with_data_type(micros));
     }
-    side
 }
