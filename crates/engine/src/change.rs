@@ -280,10 +280,7 @@ impl Changer {
                 outcome: "it was stopped; it starts again when its file changes",
                 now,
             };
-            let mut counted =
-                counted.iter().filter(|one| one.name == name).inspect(|one| one.stopped.store(true, Relaxed));
-            counted.next().into_iter().for_each(|detector| passed.note(detector));
-            counted.for_each(drop);
+            counted.iter().find(|one| one.name == name).into_iter().for_each(|detector| passed.note(detector));
             said.push(passed.finding());
             self.stopped.insert(name.to_owned(), version.info().version.clone());
         }
@@ -292,7 +289,10 @@ impl Changer {
         let terms = vec![Term::Stays; versions.list().len()];
         let mut set = RuleSet::after(&self.current, versions, terms, &self.metrics, &self.preparation)?;
         set.said = said;
-        self.go_over(set, over)
+        self.go_over(set, over)?;
+        let stopped = counted.iter().filter(|one| dear.contains_key(&one.name));
+        stopped.for_each(|one| one.stopped.store(true, Relaxed));
+        Ok(())
     }
 
     /// What was changed, with the times at which it is so.

@@ -227,7 +227,7 @@ fn who_takes_too_many_bytes_forgets_keys_alone() {
 fn who_may_keep_next_to_nothing_sees_an_attack_after_a_flood_all_the_same() {
     let sql = "SELECT user_name, count(*) AS n FROM cloudtrail GROUP BY tumble(event_time, INTERVAL '1 day'), user_name \
          HAVING count(*) >= 30";
-    let caps = Caps { bytes: Some(2_000), state: Some(4_000), ..Caps::default() };
+    let caps = Caps { bytes: Some(2_000), ..Caps::default() };
     let (findings, metrics) = run(&[detector("burst", sql)], caps, None, None);
     let burst = metrics.detector("cloudtrail", "burst").operator();
     assert!(burst.evicted > 1000, "{burst:?}");
