@@ -39,10 +39,11 @@ pub fn sum_of(sizes: impl Iterator<Item = usize>) -> (usize, usize) {
     sizes.fold((0, 0), |(count, sum), size| (count + 1, sum + size))
 }
 
-/// Adds to a long list that grows by a quarter at a time: one that doubles has up to half of its memory for nothing.
+/// Adds to a long list that grows by half of itself at a time: one that doubles has up to half of its memory for nothing, and
+/// to grow by less costs more copying.
 pub fn push<T>(list: &mut Vec<T>, item: T) {
     if list.len() == list.capacity() {
-        list.reserve_exact((list.len() / 4).max(16));
+        list.reserve_exact((list.len() / 2).max(16));
     }
     list.push(item);
 }
@@ -50,7 +51,7 @@ pub fn push<T>(list: &mut Vec<T>, item: T) {
 /// Bytes of a list that grows so, with what it has for nothing, when so many of its items are in use.
 #[must_use]
 pub fn list_bytes<T>(count: usize) -> usize {
-    count * size_of::<T>() * 9 / 8
+    count * size_of::<T>() * 5 / 4
 }
 
 /// Bytes of a hash table with so many items, with what it has for nothing: it doubles when it is seven eighths full.
