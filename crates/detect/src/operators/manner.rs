@@ -39,11 +39,13 @@ pub fn sum_of(sizes: impl Iterator<Item = usize>) -> (usize, usize) {
     sizes.fold((0, 0), |(count, sum), size| (count + 1, sum + size))
 }
 
-/// Adds to a long list that grows by half of itself at a time: one that doubles has up to half of its memory for nothing, and
-/// to grow by less costs more copying.
+/// Bytes from which on a list grows by half of itself only. Smaller ones double, which takes less copying and clearing.
+const LARGE: usize = 16 << 20;
+
+/// Adds to a list that may become long: one that doubles has up to half of its memory for nothing.
 pub fn push<T>(list: &mut Vec<T>, item: T) {
-    if list.len() == list.capacity() {
-        list.reserve_exact((list.len() / 2).max(16));
+    if list.len() == list.capacity() && size_of_val(list.as_slice()) > LARGE {
+        list.reserve_exact(list.len() / 2);
     }
     list.push(item);
 }
@@ -51,7 +53,7 @@ pub fn push<T>(list: &mut Vec<T>, item: T) {
 /// Bytes of a list that grows so, with what it has for nothing, when so many of its items are in use.
 #[must_use]
 pub fn list_bytes<T>(count: usize) -> usize {
-    count * size_of::<T>() * 5 / 4
+    count * size_of::<T>() * 3 / 2
 }
 
 /// Bytes of a hash table with so many items, with what it has for nothing: it doubles when it is seven eighths full.
