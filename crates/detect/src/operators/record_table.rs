@@ -2,7 +2,7 @@
 //! long as a window points at it.
 //!
 //! Nobody counts who points at a record: that would mean going to its place in memory each time a later one takes its
-//! place. When the table has grown to one and a half of what was of use, the operators mark what is, and the rest is let go.
+//! place. When the table has grown to twice what was of use, the operators mark what is, and the rest is let go.
 
 use std::sync::Arc;
 
@@ -111,7 +111,7 @@ impl RecordTable {
     pub fn keep(&mut self, marks: &Marks) {
         let needed = marks.0.iter().rposition(|needed| *needed).map_or(0, |last| last + 1);
         self.records.truncate(needed);
-        self.records.shrink_to(needed + needed / 4);
+        self.records.shrink_to(2 * needed);
         self.free.clear();
         for (number, record) in (0..).zip(&mut self.records) {
             if !marks.0[number as usize] {
@@ -119,8 +119,7 @@ impl RecordTable {
                 self.free.push(number);
             }
         }
-        let in_use = needed - self.free.len();
-        self.enough = FEW.max(in_use + in_use / 2);
+        self.enough = FEW.max(2 * (needed - self.free.len()));
     }
 
     /// Many records may be needed no more: it is asked next.
