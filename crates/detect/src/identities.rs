@@ -118,7 +118,7 @@ impl Hasher for AlreadyHashed {
 
 /// An identity, and the number of the set of WHEREs that have let it in; packed, since there are as many as records.
 #[derive(Debug, Clone, Copy)]
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 struct Known {
     identity: u128,
     set: u32,

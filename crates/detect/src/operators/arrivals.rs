@@ -14,7 +14,7 @@ pub const STRETCH: i64 = 15_000_000;
 
 /// A row that waits; packed, since there are as many as rows within the lateness.
 #[derive(Debug, Clone, Copy)]
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 struct Arrived {
     row: Pending,
     key: u32,

@@ -28,7 +28,7 @@ pub struct KeyTable {
 
 /// Where the key of a hash is; packed, since there are as many as keys.
 #[derive(Debug, Clone, Copy)]
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 struct Place {
     hash: u128,
     number: u32,
