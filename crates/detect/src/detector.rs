@@ -221,8 +221,8 @@ impl StreamDetectors {
 }
 
 fn asks_for_flags(detector: &Detector) -> bool {
-    let read = detector.reads().predicate_columns.iter().chain(&detector.reads().row_columns);
-    read.into_iter().any(|request| matches!(&request.source, ColumnSource::Column(name) if name == "_flags"))
+    let mut read = detector.reads().predicate_columns.iter().chain(&detector.reads().row_columns);
+    read.any(|request| matches!(&request.source, ColumnSource::Column(name) if name == "_flags"))
 }
 
 /// All look-ups of detectors, and what is taken of each, in their order.

@@ -18,7 +18,7 @@ pub const DETECTOR: &str = "watchfire-limits";
 /// How long what a detector costs is looked at, microseconds.
 const WINDOW: i64 = 60_000_000;
 /// What is said once in this time is not said again, microseconds.
-const SAID_FOR: i64 = 3_600_000_000;
+pub(crate) const SAID_FOR: i64 = 3_600_000_000;
 
 /// What one detector may take, and all together; `None` for no limit of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

@@ -189,7 +189,6 @@ impl Changer {
         set.tables = Mutex::new(tables);
         self.go_over(set, over)?;
         let took = u64::try_from(self.preparation.clock.now().saturating_sub(asked)).unwrap_or(0);
-        self.metrics.rules.last_took.store(took, Relaxed);
         self.metrics.rules.reloads.fetch_add(1, Relaxed);
         let version = self.metrics.rules.version.fetch_add(1, Relaxed) + 1;
         Ok(self.timed(&plan, Change { version, took, ..change }))

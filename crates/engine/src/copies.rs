@@ -5,10 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use watchfire_detect::{Identities, StreamTime};
 
+use crate::caps::SAID_FOR;
 use crate::metrics::Metrics;
-
-/// What is said once in this time is not said again, microseconds.
-const SAID_FOR: i64 = 3_600_000_000;
 
 /// Each stream's records that may still be copied.
 pub struct Copies {

@@ -177,7 +177,7 @@ impl StateShard {
     }
 
     /// How many bytes the operators may take together: what records and their identities leave them, but not less than a
-    /// quarter, which these never take together.
+    /// quarter: what operators let go, they let go with it.
     fn left_for_operators(&mut self) -> u64 {
         let records = self.shard.record_bytes() as u64;
         let change = records.cast_signed() - self.record_bytes.cast_signed();

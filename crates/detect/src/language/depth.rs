@@ -7,6 +7,8 @@ use datafusion_sql::sqlparser::ast::{
     Expr, Query, Select, SelectItem, SetExpr, TableFactor, Visit, Visitor, visit_expressions,
 };
 
+use super::windows::is_call_of;
+
 /// How many expressions that stand for copies of their parts may be within one another.
 const COPYING: usize = 10;
 /// How often a column of an inner SELECT may come to be written in an outer one.
@@ -34,9 +36,9 @@ struct Copying(usize);
 fn is_copying(expr: &Expr) -> bool {
     match expr {
         Expr::Between { .. } | Expr::Case { .. } => true,
-        Expr::Function(call) => ["coalesce", "nullif", "nvl", "nvl2", "ifnull"]
-            .iter()
-            .any(|name| call.name.to_string().eq_ignore_ascii_case(name)),
+        Expr::Function(call) => {
+            ["coalesce", "nullif", "nvl", "nvl2", "ifnull"].iter().any(|name| is_call_of(call, name))
+        }
         _ => false,
     }
 }

@@ -1,6 +1,6 @@
 //! The life of findings: new, updated, then final or withdrawn.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use watchfire_record::{Finding, FindingId, State};
 
@@ -11,8 +11,8 @@ const UPDATE_INTERVAL: i64 = 1_000_000;
 #[derive(Debug, Default)]
 pub struct Firing {
     fired: HashMap<FindingId, Fired>,
-    /// Those that have changed since they were told.
-    waiting: Vec<FindingId>,
+    /// Those of them that have changed since they were told, as they are now.
+    changed: BTreeMap<FindingId, Finding>,
 }
 
 #[derive(Debug)]
@@ -20,18 +20,19 @@ struct Fired {
     /// As it was told.
     finding: Finding,
     told_at: i64,
-    /// As it is now, if it has changed since.
-    changed: Option<Finding>,
 }
 
 impl Fired {
-    /// Tells what it has changed to, if it has.
-    fn update(&mut self, now: i64, found: &mut Vec<Finding>) {
-        let Some(mut finding) = self.changed.take() else { return };
+    fn is_due(&self, now: i64) -> bool {
+        now - self.told_at >= UPDATE_INTERVAL
+    }
+
+    /// Tells what it has changed to.
+    fn update(&mut self, mut finding: Finding, now: i64, found: &mut Vec<Finding>) {
         finding.state = State::Updated;
         finding.revision = self.finding.revision + 1;
         found.push(finding.clone());
-        *self = Self { finding, told_at: now, changed: None };
+        *self = Self { finding, told_at: now };
     }
 }
 
@@ -50,48 +51,51 @@ impl Firing {
             finding.state = State::New;
             finding.revision = 1;
             found.push(finding.clone());
-            self.fired.insert(id, Fired { finding, told_at: now, changed: None });
+            self.fired.insert(id, Fired { finding, told_at: now });
             return;
         };
+        self.changed.remove(&id);
         if fired.finding.row == finding.row && fired.finding.evidence == finding.evidence {
-            fired.changed = None;
             return;
         }
-        if fired.changed.replace(finding).is_none() {
-            self.waiting.push(id);
-        }
-        if now - fired.told_at >= UPDATE_INTERVAL {
-            fired.update(now, found);
+        if fired.is_due(now) {
+            fired.update(finding, now, found);
+        } else {
+            self.changed.insert(id, finding);
         }
     }
 
     /// Tells what has changed, and was not told within a second.
     pub fn tell_changes(&mut self, now: i64, found: &mut Vec<Finding>) {
-        self.waiting.retain(|id| {
-            let Some(fired) = self.fired.get_mut(id) else { return false };
-            if now - fired.told_at >= UPDATE_INTERVAL {
-                fired.update(now, found);
-            }
-            fired.changed.is_some()
-        });
+        let Self { fired, changed } = self;
+        let due: Vec<(FindingId, Finding)> = changed.extract_if(.., |id, _| fired[id].is_due(now)).collect();
+        for (id, finding) in due {
+            fired.entry(id).and_modify(|fired| fired.update(finding, now, found));
+        }
+    }
+
+    /// Forgets one that has fired; as it was told.
+    fn forget(&mut self, id: &FindingId) -> Option<Finding> {
+        self.changed.remove(id);
+        self.fired.remove(id).map(|fired| fired.finding)
     }
 
     /// A finding is true and will not change.
     pub fn becomes_final(&mut self, mut finding: Finding, found: &mut Vec<Finding>) {
-        finding.revision = self.fired.remove(&finding.finding_id).map_or(0, |fired| fired.finding.revision) + 1;
+        finding.revision = self.forget(&finding.finding_id).map_or(0, |told| told.revision) + 1;
         finding.state = State::Final;
         found.push(finding);
     }
 
     /// All that has fired ends as it stands: nobody looks any more whether it changes.
     pub fn end(&mut self, found: &mut Vec<Finding>) {
-        found.extend(self.fired.drain().map(|(_, Fired { finding, changed, .. })| Finding {
+        let changed = &mut self.changed;
+        found.extend(self.fired.drain().map(|(id, Fired { finding, .. })| Finding {
             state: State::Final,
             revision: finding.revision + 1,
             complete: false,
-            ..changed.unwrap_or(finding)
+            ..changed.remove(&id).unwrap_or(finding)
         }));
-        self.waiting.clear();
     }
 
     /// Takes back those that have fired, whose time `concerned` says is in question, and that `still` does not name.
@@ -108,8 +112,7 @@ impl Firing {
             .map(|(id, _)| *id)
             .collect();
         for id in gone {
-            if let Some(fired) = self.fired.remove(&id) {
-                let mut finding = fired.finding;
+            if let Some(mut finding) = self.forget(&id) {
                 finding.state = State::Withdrawn;
                 finding.revision += 1;
                 found.push(finding);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use datafusion_common::Result;
-use watchfire_record::limits::{BUFFERED_ROWS, DISTINCT_VALUES, EVIDENCE_RECORDS};
+use watchfire_record::limits::{DISTINCT_VALUES, EVIDENCE_RECORDS};
 use watchfire_record::{Evidence, Finding, FindingId, State, Stream, Value};
 
 use super::arrivals::{Arrivals, stretch};
@@ -134,7 +134,7 @@ impl OverRange {
             arrivals.push(key, record);
             return;
         }
-        let number = state.timeline.insert(record);
+        let number = state.put(record, &mut self.held);
         let base = state.timeline.base();
         for (cursor, aggregate) in state.previews.iter_mut().zip(&self.aggregates) {
             cursor.disturbed_at(number, aggregate, base);
@@ -142,10 +142,6 @@ impl OverRange {
         if time < state.next_due {
             state.next_due = time;
             self.due.push(Reverse((time, key)));
-        }
-        if state.timeline.len() > BUFFERED_ROWS {
-            state.timeline.drop_first(1, &mut self.held);
-            state.incomplete = true;
         }
         if self.fires_early {
             let span = self.touched.entry(key).or_insert((time, time));
@@ -159,11 +155,7 @@ impl OverRange {
         let state = self.keys.get_mut(rows[0].0).expect("keys of which rows wait stay");
         state.waiting -= rows.len();
         for (_, row) in rows {
-            state.timeline.insert(*row);
-            if state.timeline.len() > BUFFERED_ROWS {
-                state.timeline.drop_first(1, &mut self.held);
-                state.incomplete = true;
-            }
+            state.put(*row, &mut self.held);
         }
         state.timeline.pending().len()
     }

@@ -1,10 +1,12 @@
 //! What a sliding range keeps of one key.
 
+use watchfire_record::limits::BUFFERED_ROWS;
+
 use super::cursor::Cursor;
 use super::firing::Firing;
 use super::held::HeldFeeds;
 use super::record_table::RecordTable;
-use super::timeline::Timeline;
+use super::timeline::{Pending, Timeline};
 use crate::plan::Aggregate;
 
 /// The records of one key, and what is known of their rows.
@@ -32,6 +34,16 @@ impl KeyState {
     pub fn bytes(&self) -> usize {
         let cursors = self.cursors.iter().chain(&self.previews).map(Cursor::bytes).sum::<usize>();
         size_of::<Self>() + self.timeline.bytes() + cursors
+    }
+
+    /// Puts a pending record in its place, and lets go of the oldest where there are too many; its number.
+    pub fn put(&mut self, record: Pending, held: &mut HeldFeeds) -> u64 {
+        let number = self.timeline.insert(record);
+        if self.timeline.len() > BUFFERED_ROWS {
+            self.timeline.drop_first(1, held);
+            self.incomplete = true;
+        }
+        number
     }
 
     /// Settles the first `count` pending records, and lets go what no later row can reach: rows that may come lie so

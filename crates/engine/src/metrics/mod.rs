@@ -55,7 +55,7 @@ pub struct RuleMetrics {
     pub last_failed: AtomicBool,
     /// When the last attempt was made, microseconds since the epoch; 0 before the first.
     pub last_at: AtomicI64,
-    /// How long the last change took, from asking to being live, microseconds.
+    /// How long the last change took, from reading the files to being live, microseconds.
     pub last_took: AtomicU64,
     /// How long a worker or a shard stood while it went over to the last change, microseconds: the longest.
     pub stood: AtomicU64,
