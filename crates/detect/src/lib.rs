@@ -8,6 +8,7 @@ pub mod compile;
 pub mod cost;
 pub mod detector;
 pub mod expression;
+mod fed_alike;
 pub mod fresh;
 pub mod identities;
 mod identity;
@@ -22,6 +23,7 @@ pub mod oracle;
 pub mod plan;
 pub mod shard;
 pub mod tables;
+
 pub mod value;
 pub mod version;
 

@@ -8,6 +8,7 @@ use watchfire_record::Finding;
 use watchfire_record::time::Stopwatch;
 
 use crate::detector::StreamDetectors;
+use crate::fed_alike::FedAlike;
 use crate::fresh::{Fresh, sides};
 use crate::lifetime::Lifetime;
 use crate::operators::feed::{Fed, StreamBatch};
@@ -65,6 +66,8 @@ struct StreamState {
     keys: Vec<Option<KeyKind>>,
     /// Records that operators have in common.
     records: RecordTable,
+    /// What operators have in common that are fed the same.
+    alike: FedAlike,
 }
 
 struct Kept {
@@ -220,22 +223,22 @@ impl Shard {
         operators.map(|kept| kept.operator.keys()).sum()
     }
 
-    /// About how many bytes the records take that what is kept rests on.
+    /// About how many bytes the records take that what is kept rests on, with what says which are whose.
     #[must_use]
     pub fn record_bytes(&self) -> usize {
-        self.streams.iter().map(|stream| stream.records.bytes()).sum()
+        self.streams.iter().map(|stream| stream.records.bytes() + stream.alike.bytes()).sum()
     }
 
     /// Throws keys out of an operator of a stream that takes more than `most` bytes, of which this was just told; gives
     /// how many it has thrown out in all, or `None` if there was no need. A sequence sees to it itself.
     pub fn shed(&mut self, stream: usize, operator: usize, told: &Told, most: u64) -> Option<u64> {
-        let StreamState { operators, keys, records } = &mut self.streams[stream];
+        let StreamState { operators, keys, records, alike } = &mut self.streams[stream];
         let OperatorStatistics { keys: count, bytes, .. } = told.statistics;
         let kept = operators[operator].as_mut().filter(|_| bytes > most)?;
         let kind = keys[kept.keys].as_mut()?;
         let keep = u128::from(count) * u128::from(most) * 3 / 4 / u128::from(bytes);
         kept.operator.shed(usize::try_from(keep).unwrap_or(usize::MAX).max(FEW_KEYS), &mut kind.table);
-        kind.table.turn_away();
+        alike.forget(kept.keys, &kind.table.turn_away());
         records.ask();
         Some(kept.operator.statistics().evicted)
     }
@@ -308,6 +311,8 @@ impl StreamState {
                 gone._keys.extend(kind.take());
             }
         }
+        let kinds: Vec<_> = self.operators.iter().map(|kept| kept.as_ref().map(|kept| kept.keys)).collect();
+        self.alike.change(detectors, &kinds);
     }
 
     /// The place of the kind of keys by these expressions.
@@ -335,15 +340,18 @@ impl StreamState {
         found: &mut [Vec<Finding>],
         watch: &mut Stopwatch,
     ) {
+        self.come(stream, shard, steps, watch);
         let mut within = Vec::new();
         for (index, kept) in self.operators.iter_mut().enumerate() {
             let Some(Kept { operator, keys, fed: lifetime, nanos, .. }) = kept else { continue };
             let Some(KeyKind { table, .. }) = &mut self.keys[*keys] else { continue };
-            let mut common = Common { keys: table, records: &mut self.records };
-            for (step, found) in steps.iter().zip(&mut *found) {
+            let mut common = Common { keys: table, records: &mut self.records, runs: None, trail: None };
+            for (place, (step, found)) in steps.iter().zip(&mut *found).enumerate() {
                 let StreamTime { watermark, earliest } = step.times[stream];
+                (common.runs, common.trail) = self.alike.of(index, place);
                 operator.begin(earliest);
                 if let Some(fed) = step.fed(stream, index, shard) {
+                    common.runs = common.runs.filter(|_| fed.is_within(*lifetime));
                     let fed = fed.within(*lifetime, &mut within);
                     if let Some(groups) = fed.groups() {
                         common.keys.turn_to(groups);
@@ -360,11 +368,34 @@ impl StreamState {
             }
             *nanos += watch.lap();
         }
-        self.keys.iter_mut().flatten().for_each(|kind| kind.table.turn_away());
+        self.alike.turn_away();
+        for (place, kind) in self.keys.iter_mut().enumerate() {
+            if let Some(kind) = kind {
+                self.alike.forget(place, &kind.table.turn_away());
+            }
+        }
         if let Some(mut marks) = self.records.turn_away() {
             let operators = self.operators.iter().flatten();
             operators.for_each(|kept| kept.operator.mark(&mut marks));
+            let watermark = steps.last().map_or(i64::MIN, |step| step.times[stream].watermark);
+            self.alike.keep(watermark, &self.records, &mut marks);
             self.records.keep(&marks);
+        }
+    }
+
+    /// Steps come to what operators have in common, which is done once for all of them; each has its part of the cost.
+    fn come(&mut self, stream: usize, shard: usize, steps: &[Step<'_>], watch: &mut Stopwatch) {
+        for feeding in 0..self.alike.count() {
+            let (operators, kind) = self.alike.operators(feeding);
+            let (first, several) = (operators[0], operators.len() as u64);
+            let Some(KeyKind { table, .. }) = &mut self.keys[kind] else { continue };
+            for step in steps {
+                self.alike.come(feeding, step.fed(stream, first, shard), table, &mut self.records);
+            }
+            let each = watch.lap() / several;
+            for operator in self.alike.operators(feeding).0 {
+                self.operators[*operator].as_mut().expect("who is fed is kept").nanos += each;
+            }
         }
     }
 }

@@ -3,16 +3,19 @@
 //! Operators that want the same rows by the same keys share one list of rows; groups, what aggregates look at, and kept
 //! columns are worked out once a batch.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::row::Rows;
 use watchfire_record::ColumnRequest;
 
+use super::Common;
 use super::groups::Groups;
 use super::input::AggregateInput;
 use super::kept::{self, KeptRows};
 use super::records::{Record, Records};
+use super::runs::Runs;
 use super::shared::Shared;
 use super::window_rows::FinalWindow;
 use crate::lifetime::Lifetime;
@@ -103,12 +106,18 @@ impl<'a> Fed<'a> {
     /// The same without rows outside of a lifetime; `within` is where they are put if some lie there.
     #[must_use]
     pub fn within(self, lifetime: Lifetime, within: &'a mut Vec<u32>) -> Self {
-        if lifetime.contains_all(self.batch.span) {
+        if self.is_within(lifetime) {
             return self;
         }
         let rows = self.rows().filter(|row| lifetime.contains(self.time(*row)));
         *within = rows.map(|row| row.index).collect();
         Self { mine: within, ..self }
+    }
+
+    /// Whether all rows of the batch are in a lifetime.
+    #[must_use]
+    pub fn is_within(&self, lifetime: Lifetime) -> bool {
+        lifetime.contains_all(self.batch.span)
     }
 
     /// How many rows there are.
@@ -123,15 +132,10 @@ impl<'a> Fed<'a> {
         self.mine.iter().map(|index| FedRow { index: *index, row: rows.rows[*index as usize] })
     }
 
-    /// Rows that come group by group, in order of time in each, cut where the group changes: of each group those before a
-    /// time, and the others.
-    pub fn by_group<'r>(
-        &self,
-        rows: &'r [FedRow],
-        time: i64,
-    ) -> impl Iterator<Item = (&'r [FedRow], &'r [FedRow])> + use<'_, 'r, 'a> {
-        let groups = rows.chunk_by(|row, next| self.group(*row) == self.group(*next));
-        groups.map(move |rows| rows.split_at(rows.partition_point(|row| self.time(*row) < time)))
+    /// The rows of a feed by group in runs, which those who are fed the same may have in common.
+    #[must_use]
+    pub fn runs<'c>(&self, common: &mut Common<'c>) -> Cow<'c, Runs> {
+        common.runs.map_or_else(|| Cow::Owned(Runs::of(self, common.keys)), Cow::Borrowed)
     }
 
     /// The groups of keys; `None` for an operator without keys.

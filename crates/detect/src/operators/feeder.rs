@@ -17,7 +17,7 @@ use super::shared::{BatchInputs, Shared, SharedInputs};
 use super::sides::SideColumns;
 use crate::detector::{Detector, StreamDetectors, named};
 use crate::matcher::BatchColumns;
-use crate::plan::Operator;
+use crate::plan::{DetectorPlan, Operator};
 use crate::shard::shard_of;
 
 /// Makes [`StreamBatch`]es for the operators of one stream in one worker.
@@ -123,15 +123,21 @@ impl Wants {
         let grouping = grouping(&keys)?;
         let aggregates = detector.plan.operator.fed_aggregates().iter();
         let aggregates = aggregates.map(|aggregate| shared.aggregate(aggregate)).collect::<Result<_>>()?;
-        let by_group = match &detector.plan.operator {
-            Operator::Window { .. } | Operator::OverWindows { .. } => true,
-            Operator::OverRange { aggregates } => is_alone(&detector.plan.having, aggregates),
-            _ => false,
-        };
+        let by_group = is_fed_by_group(&detector.plan);
         let keeps = matches!(detector.plan.operator, Operator::OverRange { .. });
         let is_side = matches!(detector.plan.operator, Operator::Sequence(_));
         let side = is_side.then(|| SideColumns::new(detector, stream)).transpose()?;
         Ok(Self { clause, grouping, placing, aggregates, by_group, keeps, passes: None, side })
+    }
+}
+
+/// Whether the operator of a plan is fed rows by group, in order of time in each.
+#[must_use]
+pub fn is_fed_by_group(plan: &DetectorPlan) -> bool {
+    match &plan.operator {
+        Operator::Window { .. } | Operator::OverWindows { .. } => true,
+        Operator::OverRange { aggregates } => is_alone(&plan.having, aggregates),
+        Operator::Match | Operator::Sequence(_) => false,
     }
 }
 

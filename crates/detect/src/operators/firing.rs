@@ -7,9 +7,12 @@ use watchfire_record::{Finding, FindingId, State};
 /// How long after a finding was last told its next update waits, microseconds.
 const UPDATE_INTERVAL: i64 = 1_000_000;
 
-/// Findings that have fired and are not final.
+/// Findings that have fired and are not final. Small while there are none: most keys never fire.
 #[derive(Debug, Default)]
-pub struct Firing {
+pub struct Firing(Option<Box<Told>>);
+
+#[derive(Debug, Default)]
+struct Told {
     fired: HashMap<FindingId, Fired>,
     /// Those of them that have changed since they were told, as they are now.
     changed: BTreeMap<FindingId, Finding>,
@@ -40,34 +43,36 @@ impl Firing {
     /// Whether none has fired.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.fired.is_empty()
+        self.0.is_none()
     }
 
     /// A finding is true now, and may yet change: told if it is new, or has changed and was not told within a second. What
     /// was told within it waits for [`Self::tell_changes`].
     pub fn holds(&mut self, mut finding: Finding, now: i64, found: &mut Vec<Finding>) {
         let id = finding.finding_id;
-        let Some(fired) = self.fired.get_mut(&id) else {
+        let told = self.0.get_or_insert_default();
+        let Some(fired) = told.fired.get_mut(&id) else {
             finding.state = State::New;
             finding.revision = 1;
             found.push(finding.clone());
-            self.fired.insert(id, Fired { finding, told_at: now });
+            told.fired.insert(id, Fired { finding, told_at: now });
             return;
         };
-        self.changed.remove(&id);
+        told.changed.remove(&id);
         if fired.finding.row == finding.row && fired.finding.evidence == finding.evidence {
             return;
         }
         if fired.is_due(now) {
             fired.update(finding, now, found);
         } else {
-            self.changed.insert(id, finding);
+            told.changed.insert(id, finding);
         }
     }
 
     /// Tells what has changed, and was not told within a second.
     pub fn tell_changes(&mut self, now: i64, found: &mut Vec<Finding>) {
-        let Self { fired, changed } = self;
+        let Some(told) = &mut self.0 else { return };
+        let Told { fired, changed } = &mut **told;
         let due: Vec<(FindingId, Finding)> = changed.extract_if(.., |id, _| fired[id].is_due(now)).collect();
         for (id, finding) in due {
             fired.entry(id).and_modify(|fired| fired.update(finding, now, found));
@@ -76,8 +81,13 @@ impl Firing {
 
     /// Forgets one that has fired; as it was told.
     fn forget(&mut self, id: &FindingId) -> Option<Finding> {
-        self.changed.remove(id);
-        self.fired.remove(id).map(|fired| fired.finding)
+        let told = self.0.as_mut()?;
+        told.changed.remove(id);
+        let forgotten = told.fired.remove(id);
+        if told.fired.is_empty() {
+            self.0 = None;
+        }
+        forgotten.map(|fired| fired.finding)
     }
 
     /// A finding is true and will not change.
@@ -89,8 +99,9 @@ impl Firing {
 
     /// All that has fired ends as it stands: nobody looks any more whether it changes.
     pub fn end(&mut self, found: &mut Vec<Finding>) {
-        let changed = &mut self.changed;
-        found.extend(self.fired.drain().map(|(id, Fired { finding, .. })| Finding {
+        let Some(told) = self.0.take() else { return };
+        let Told { fired, mut changed } = *told;
+        found.extend(fired.into_iter().map(|(id, Fired { finding, .. })| Finding {
             state: State::Final,
             revision: finding.revision + 1,
             complete: false,
@@ -105,12 +116,9 @@ impl Firing {
         still: &HashSet<FindingId>,
         found: &mut Vec<Finding>,
     ) {
-        let gone: Vec<FindingId> = self
-            .fired
-            .iter()
-            .filter(|(id, fired)| concerned(&fired.finding) && !still.contains(id))
-            .map(|(id, _)| *id)
-            .collect();
+        let Some(told) = &self.0 else { return };
+        let is_gone = |(id, fired): &(&FindingId, &Fired)| concerned(&fired.finding) && !still.contains(id);
+        let gone: Vec<FindingId> = told.fired.iter().filter(is_gone).map(|(id, _)| *id).collect();
         for id in gone {
             if let Some(mut finding) = self.forget(&id) {
                 finding.state = State::Withdrawn;

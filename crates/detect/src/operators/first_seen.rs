@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use datafusion_common::Result;
 use datafusion_expr::Expr;
+use smallvec::SmallVec;
 use watchfire_record::limits::BUFFERED_ROWS;
 use watchfire_record::{DetectorInfo, Finding, FindingId, State, Stream, Value};
 
@@ -20,6 +21,7 @@ use super::key_table::KeyTable;
 use super::manner::{extrapolated, sum_of};
 use super::post::{NamedValues, first_seen};
 use super::records::{Partitions, Record};
+use super::runs::{Run, Runs};
 use super::states::States;
 use super::versions::{RangeVersion, place_of};
 use super::{Common, Manner, Newcomer, OperatorStatistics, StatefulOperator};
@@ -49,8 +51,8 @@ pub struct FirstSeen {
 
 #[derive(Debug, Default)]
 struct KeyState {
-    /// In order of time, further from one another than the while.
-    spans: Vec<Span>,
+    /// In order of time, further from one another than the while: mostly one.
+    spans: SmallVec<[Span; 1]>,
     rows: u64,
     next_due: Option<i64>,
     firing: Firing,
@@ -103,16 +105,12 @@ impl FirstSeen {
         })
     }
 
-    /// Takes rows in, of which those of a group are in order of time. Gives those that may be the first of their keys, with
-    /// the keys: whether they are is seen when each is placed.
-    fn take_in(&mut self, fed: &Fed<'_>, keys: &mut KeyTable) -> Vec<(FedRow, u32)> {
+    /// Takes rows in. Gives those that may be the first of their keys, with the keys: whether they are is seen when each is
+    /// placed.
+    fn take_in(&mut self, fed: &Fed<'_>, runs: &Runs, keys: &mut KeyTable) -> Vec<(FedRow, u32)> {
         let mut fresh = Vec::new();
-        let rows: Vec<FedRow> = fed.rows().collect();
-        for (late, rows) in fed.by_group(&rows, self.watermark) {
-            self.statistics.too_late += late.len() as u64;
-            self.statistics.rows += rows.len() as u64;
-            let (Some(first), Some(last)) = (rows.first(), rows.last()) else { continue };
-            let key = keys.of_row(fed, *first);
+        let mut late = 0;
+        for Run { key, times: (first, last), rows } in runs.since(self.watermark, fed, &mut late) {
             let state = if let Some(state) = self.keys.get_mut(key) {
                 state
             } else {
@@ -122,7 +120,6 @@ impl FirstSeen {
             };
             state.rows += rows.len() as u64;
             // Mostly all of them fall into one span after its first.
-            let (first, last) = (fed.time(*first), fed.time(*last));
             let merged = if state.follow_another(first, last, self.reach) {
                 state.place(last, self.reach).1
             } else {
@@ -141,6 +138,8 @@ impl FirstSeen {
                 self.touched.insert(key);
             }
         }
+        self.statistics.rows += fed.count() as u64 - late;
+        self.statistics.too_late += late;
         fresh
     }
 
@@ -297,11 +296,10 @@ impl FirstSeen {
 impl KeyState {
     /// Bytes that it takes, about.
     fn bytes(&self) -> usize {
-        let of = |span: &Span| {
-            let payloads = span.earliest.iter().map(|earliest| earliest.payload.len() + size_of::<Earliest>());
-            size_of::<Span>() + payloads.sum::<usize>()
-        };
-        size_of::<Self>() + self.spans.iter().map(of).sum::<usize>()
+        let of = |earliest: &Earliest| earliest.payload.len() + size_of::<Earliest>();
+        let earliest = self.spans.iter().flat_map(|span| &span.earliest).map(of);
+        let spilled = if self.spans.spilled() { self.spans.capacity() * size_of::<Span>() } else { 0 };
+        size_of::<Self>() + spilled + earliest.sum::<usize>()
     }
 
     /// Whether records from the first of these times to the last are surely not first ones: an earlier one of the span of
@@ -336,7 +334,7 @@ impl KeyState {
 
 impl StatefulOperator for FirstSeen {
     fn feed(&mut self, fed: &Fed<'_>, common: &mut Common<'_>) {
-        let fresh = self.take_in(fed, common.keys);
+        let fresh = self.take_in(fed, &fed.runs(common), common.keys);
         if !fresh.is_empty() {
             let partitions = self.partitions.of(fed.records());
             let payloads = self.payloads(fed, &fresh);

@@ -47,9 +47,11 @@ impl KeyTable {
         self.at_hand.turn_to(groups, groups.hashes.len());
     }
 
-    /// The batches at hand are done with: keys that nobody holds are forgotten, and their numbers given to others.
-    pub fn turn_away(&mut self) {
+    /// The batches at hand are done with: keys that nobody holds are forgotten, and their numbers, which are what this
+    /// gives, are given to others.
+    pub fn turn_away(&mut self) -> Vec<u32> {
         self.at_hand.clear();
+        let mut gone = Vec::new();
         for number in std::mem::take(&mut self.idle) {
             let Key { hash, holders, .. } = self.keys[number as usize];
             if holders == 0
@@ -58,8 +60,10 @@ impl KeyTable {
                 entry.remove();
                 self.keys[number as usize].bytes = Box::default();
                 self.free.push(number);
+                gone.push(number);
             }
         }
+        gone
     }
 
     /// The number of a row's key, as [`Self::of_group`]; an operator without keys has one of no bytes.

@@ -26,11 +26,14 @@ pub mod post;
 pub mod range_key;
 pub mod record_table;
 pub mod records;
+pub mod resolution;
+pub mod runs;
 pub mod sequence;
 pub mod shared;
 pub mod sides;
 pub mod states;
 pub mod timeline;
+pub mod trail;
 pub mod versions;
 pub mod waits;
 pub mod window_groups;
@@ -50,6 +53,8 @@ use feed::Fed;
 use key_table::KeyTable;
 use pairs::Pairs;
 use record_table::{Marks, RecordTable};
+use runs::Runs;
+use trail::TrailView;
 use versions::RangeVersion;
 use watchfire_record::Finding;
 use window_members::Member;
@@ -91,6 +96,11 @@ pub struct Common<'a> {
     pub keys: &'a mut KeyTable,
     /// Records that findings will rest on.
     pub records: &'a mut RecordTable,
+    /// The rows that are fed, as those who are fed the same have them in common; for windows only, and only if the whole
+    /// batch is in the operator's time.
+    pub runs: Option<&'a Runs>,
+    /// The records of all rows that were fed; for windows only.
+    pub trail: Option<TrailView<'a>>,
 }
 
 /// The part of a version that goes on with an operator which is there.

@@ -350,7 +350,7 @@ impl OverRange {
                 window_end: Some(pending.time.saturating_add(size)),
                 first_event_time,
                 last_event_time,
-                evidence: window.ends.records().map(|record| records.evidence(record)).collect(),
+                evidence: window.ends.records.iter().map(|record| records.evidence(*record)).collect(),
                 ..finding
             };
         }

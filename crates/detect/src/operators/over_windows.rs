@@ -15,7 +15,7 @@ use super::feed::Fed;
 use super::fold::TotalColumn;
 use super::key_table::KeyTable;
 use super::over_range::OverRange;
-use super::record_table::{Marks, RecordTable};
+use super::record_table::Marks;
 use super::versions::RangeVersion;
 use super::window_groups::Groups;
 use super::window_members::key_types;
@@ -75,7 +75,8 @@ impl OverWindows {
         if passing.is_empty() {
             return;
         }
-        let windows = passing.iter().map(|row| self.window(groups.panes(*row as usize), common.records)).collect();
+        let group = |row: u32| (groups.key(row as usize), groups.panes(row as usize));
+        let windows = passing.iter().map(|row| self.window(start, group(*row), common)).collect();
         let rows = if passing.len() == all.num_rows() {
             all
         } else {
@@ -86,7 +87,7 @@ impl OverWindows {
         if let Some(groups) = fed.groups() {
             self.keys.turn_to(groups);
         }
-        let mut own = Common { keys: &mut self.keys, records: common.records };
+        let mut own = Common { keys: &mut self.keys, records: common.records, runs: None, trail: None };
         self.range.feed(&fed, &mut own);
         self.range.advance(start.saturating_add(1), &mut own, found);
         self.keys.turn_away();
@@ -105,9 +106,8 @@ impl OverWindows {
         record_batch(&self.fields, columns, count)
     }
 
-    fn window(&self, panes: &[u32], records: &RecordTable) -> FinalWindow {
-        let (ends, caused_at) = self.windows.ends(panes, records);
-        FinalWindow { ends, caused_at, complete: self.windows.is_complete(panes) }
+    fn window(&self, start: i64, (key, panes): (u32, &[u32]), common: &Common<'_>) -> FinalWindow {
+        FinalWindow { ends: self.windows.ends(start, key, common), complete: self.windows.is_complete(panes) }
     }
 }
 
@@ -150,13 +150,12 @@ impl StatefulOperator for OverWindows {
         }
         // Windows that end after the watermark are not final: the earliest of them starts after this.
         let settled = if watermark == i64::MAX { watermark } else { watermark.saturating_sub(self.size) };
-        let mut own = Common { keys: &mut self.keys, records: common.records };
+        let mut own = Common { keys: &mut self.keys, records: common.records, runs: None, trail: None };
         self.range.advance(settled.saturating_add(1), &mut own, found);
         self.keys.turn_away();
     }
 
     fn mark(&self, marks: &mut Marks) {
-        self.windows.mark(marks);
         self.range.mark(marks);
     }
 

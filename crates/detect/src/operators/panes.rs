@@ -2,7 +2,6 @@
 
 use hashbrown::HashTable;
 
-use super::ends::Ends;
 use super::fold::Fold;
 use super::manner::{extrapolated, list_bytes, push, sum_of, table_bytes};
 use crate::plan::Aggregate;
@@ -42,10 +41,6 @@ pub struct Pane {
     pub key: u32,
     /// How many rows it has; at least 1 in a pane that is in use.
     pub rows: u64,
-    /// The greatest of its rows' broker timestamps, microseconds.
-    pub caused_at: i64,
-    /// Its first and last records.
-    pub ends: Ends,
     /// For hopping windows: whether rows came to it since early findings of its windows were last looked for.
     pub touched: bool,
     /// Whether a window that it is in has fired.
@@ -136,7 +131,7 @@ impl Panes {
 
     /// Makes a pane that was not found; its number.
     pub fn make(&mut self, key: u32, start: i64) -> u32 {
-        let pane = Pane { start, key, caused_at: i64::MIN, ..Pane::default() };
+        let pane = Pane { start, key, ..Pane::default() };
         let folds = self.aggregates.iter().map(|aggregate| Fold::new(&aggregate.kind));
         let number = if let Some(number) = self.free.pop() {
             let first = number as usize * self.aggregates.len();

@@ -114,6 +114,8 @@ pub struct Record {
     partition: u32,
     offset: i64,
     index: u32,
+    /// The broker's timestamp, microseconds.
+    pub caused_at: i64,
 }
 
 /// The partitions that an operator's records came from, by a small number.
@@ -167,7 +169,8 @@ impl Records {
         let (partition, offset, index) = self.places[row as usize];
         let time = self.times[row as usize];
         let event_id = self.event_ids[row as usize].clone();
-        Record { time, event_id, partition: partitions[partition as usize], offset, index }
+        let (partition, caused_at) = (partitions[partition as usize], self.caused[row as usize]);
+        Record { time, event_id, partition, offset, index, caused_at }
     }
 
     /// A row of the batch as findings show its record.

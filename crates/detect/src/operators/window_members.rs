@@ -9,7 +9,6 @@ use watchfire_record::{ColumnType, DetectorInfo, Finding, State, Value};
 
 use super::ends::Ends;
 use super::firing::Firing;
-use super::panes::Pane;
 use super::post::{Early, NamedValues, Post};
 use super::record_table::RecordTable;
 use crate::detector::Detector;
@@ -70,19 +69,17 @@ impl Member {
         })
     }
 
-    /// What it finds in the window of this start and size that consists of these panes.
+    /// What it finds in the window of this start and size that rests on these records.
     #[must_use]
     pub fn finding(
         &self,
         start: i64,
         size: i64,
-        panes: &[&Pane],
+        ends: &Ends,
         records: &RecordTable,
         (row, keys): (NamedValues, NamedValues),
     ) -> Finding {
         let key_values: Vec<Value> = keys.iter().map(|(_, value)| value.clone()).collect();
-        let mut ends = Ends::default();
-        panes.iter().for_each(|pane| ends.merge(&pane.ends, records));
         let (first_event_time, last_event_time) = ends.times(records);
         Finding {
             finding_id: finding_id(&self.info.name, "window", size, &key_values, Subject::Window(start)),
@@ -95,9 +92,9 @@ impl Member {
             row,
             first_event_time,
             last_event_time,
-            evidence: ends.records().map(|record| records.evidence(record)).collect(),
+            evidence: ends.records.iter().map(|record| records.evidence(*record)).collect(),
             complete: true,
-            caused_at: panes.iter().map(|pane| pane.caused_at).max().unwrap_or(0),
+            caused_at: ends.caused_at,
         }
     }
 }

@@ -25,8 +25,6 @@ use crate::plan::{Aggregate, AggregateKind};
 pub struct FinalWindow {
     /// Its first and last records.
     pub ends: Ends,
-    /// The greatest of its records' broker timestamps, microseconds.
-    pub caused_at: i64,
     /// Whether no limit has touched it.
     pub complete: bool,
 }
@@ -96,7 +94,7 @@ impl RowFeeder {
         let groups = self.keys.as_ref().map(|keys| whole(keys.groups(rows, &self.hasher)));
         let records = Records {
             times: vec![start; all.len()],
-            caused: windows.iter().map(|window| window.caused_at).collect(),
+            caused: windows.iter().map(|window| window.ends.caused_at).collect(),
             event_ids: vec![EventId::from(""); all.len()],
             partitions: vec![Arc::clone(&NO_PARTITION)],
             places: vec![(0, 0, 0); all.len()],

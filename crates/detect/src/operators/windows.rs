@@ -19,7 +19,7 @@ use super::fold::{Fold, Total};
 use super::key_table::KeyTable;
 use super::panes::{Pane, Panes};
 use super::post::{Early, NamedValues};
-use super::record_table::{Marks, RecordTable};
+use super::runs::{Run, Runs};
 use super::waits::Waits;
 use super::window_groups::Groups;
 use super::window_members::{Member, key_types};
@@ -55,19 +55,8 @@ pub struct Windows {
     statistics: OperatorStatistics,
 }
 
-/// Rows with their panes.
-struct Placed {
-    rows: Vec<FedRow>,
-    /// Panes, each with the first of the rows next to one another that go into it.
-    runs: Vec<(u32, usize)>,
-}
-
-impl Placed {
-    fn runs(&self) -> impl Iterator<Item = (u32, &[FedRow])> {
-        let ends = self.runs[self.runs.len().min(1)..].iter().map(|(_, first)| *first).chain([self.rows.len()]);
-        self.runs.iter().zip(ends).map(|((pane, first), end)| (*pane, &self.rows[*first..end]))
-    }
-}
+/// Panes, each with rows that go into it.
+type Placed<'a> = Vec<(u32, &'a [FedRow])>;
 
 impl Windows {
     /// The operator of detectors whose plans have the same window, keys, aggregates and WHERE.
@@ -122,27 +111,24 @@ impl Windows {
 
     /// The pane of each row; rows of a group are in order of time. What follows goes through all rows once for each thing
     /// that is kept, so that the processor can wait for several places in memory at once.
-    fn place(&mut self, fed: &Fed<'_>, keys: &mut KeyTable) -> Placed {
-        let mut placed = Placed { rows: Vec::with_capacity(fed.count()), runs: Vec::new() };
-        let late_before = self.late_before();
+    fn place<'r>(&mut self, fed: &Fed<'_>, runs: &'r Runs, keys: &mut KeyTable) -> Placed<'r> {
+        let mut placed = Vec::with_capacity(runs.count());
         let (mut start, mut end) = (i64::MAX, i64::MIN);
-        let rows: Vec<FedRow> = fed.rows().collect();
-        for (late, mut rows) in fed.by_group(&rows, late_before) {
-            self.statistics.too_late += late.len() as u64;
-            while let Some(first) = rows.first() {
-                let time = fed.time(*first);
-                if !(start..end).contains(&time) {
-                    start = window_start(time, self.pane);
+        let mut late = 0;
+        for Run { key, times: (mut first, last), mut rows } in runs.since(self.late_before(), fed, &mut late) {
+            while !rows.is_empty() {
+                if !(start..end).contains(&first) {
+                    start = window_start(first, self.pane);
                     end = start.saturating_add(self.pane);
                 }
-                let key = keys.of_row(fed, *first);
                 let pane = self.panes.find_latest(key, start).unwrap_or_else(|| self.new_pane(key, start, keys));
-                placed.runs.push((pane, placed.rows.len()));
-                let within;
-                (within, rows) = rows.split_at(rows.partition_point(|row| fed.time(*row) < end));
-                placed.rows.extend_from_slice(within);
+                let within = if last < end { rows.len() } else { rows.partition_point(|row| fed.time(*row) < end) };
+                placed.push((pane, &rows[..within]));
+                rows = &rows[within..];
+                first = rows.first().map_or(first, |row| fed.time(*row));
             }
         }
+        self.statistics.too_late += late;
         placed
     }
 
@@ -156,14 +142,14 @@ impl Windows {
     }
 
     /// Folds the rows. For each run of them: by how much at most a count that early findings hang on has grown.
-    fn fold(&mut self, fed: &Fed<'_>, placed: &Placed) -> Vec<i64> {
-        let mut growth = vec![0; placed.runs.len()];
+    fn fold(&mut self, fed: &Fed<'_>, placed: &Placed<'_>) -> Vec<i64> {
+        let mut growth = vec![0; placed.len()];
         for index in 0..self.panes.aggregates().len() {
             let kind = self.panes.aggregates()[index].kind.clone();
-            for ((pane, rows), growth) in placed.runs().zip(&mut growth) {
-                let fold = self.panes.fold_mut(pane, index);
+            for ((pane, rows), growth) in placed.iter().zip(&mut growth) {
+                let fold = self.panes.fold_mut(*pane, index);
                 let before = fold.count();
-                for row in rows {
+                for row in *rows {
                     let (input, place) = fed.aggregate(index, *row);
                     fold.add(&kind, input, place);
                 }
@@ -175,19 +161,12 @@ impl Windows {
         growth
     }
 
-    fn note(&mut self, fed: &Fed<'_>, placed: &Placed, growth: &[i64], records: &mut RecordTable) {
-        records.turn_to(fed.records());
-        for ((number, rows), growth) in placed.runs().zip(growth) {
-            let pane = self.panes.get_mut(number);
-            pane.rows += rows.len() as u64;
-            for row in rows {
-                pane.caused_at = pane.caused_at.max(fed.caused_at(*row));
-                let record = records.of_row(fed.row(*row));
-                pane.ends.add(fed.time(*row), record, records);
-            }
+    fn note(&mut self, placed: &Placed<'_>, growth: &[i64]) {
+        for ((number, rows), growth) in placed.iter().zip(growth) {
+            self.panes.get_mut(*number).rows += rows.len() as u64;
             if self.fires_early {
                 let needed = || growth_needed(&self.members, &|_| 0);
-                self.waits.came(number, growth.unsigned_abs(), &mut self.panes, needed);
+                self.waits.came(*number, growth.unsigned_abs(), &mut self.panes, needed);
             }
         }
     }
@@ -343,7 +322,7 @@ impl Windows {
         let rows = member.post.found(&batch);
         let finding = |(index, (row, keys)): (&u32, _)| {
             let group = live[*index as usize];
-            (group, self.finding(member, groups, group, (row, keys), common.records))
+            (group, self.finding(member, groups, group, (row, keys), common))
         };
         passing.iter().zip(rows).map(finding).collect()
     }
@@ -354,13 +333,12 @@ impl Windows {
         groups: &Groups,
         group: usize,
         found: (NamedValues, NamedValues),
-        records: &RecordTable,
+        common: &Common<'_>,
     ) -> Finding {
-        let numbers = groups.panes(group);
-        let panes: Vec<&Pane> = numbers.iter().map(|pane| self.panes.get(*pane)).collect();
-        let complete = self.is_complete(numbers);
-        let finding = member.finding(groups.start(group), self.size, &panes, records, found);
-        Finding { complete, ..finding }
+        let start = groups.start(group);
+        let ends = self.ends(start, groups.key(group), common);
+        let finding = member.finding(start, self.size, &ends, common.records, found);
+        Finding { complete: self.is_complete(groups.panes(group)), ..finding }
     }
 
     /// Whether no limit has touched what a key has in these panes.
@@ -369,17 +347,11 @@ impl Windows {
         self.statistics.evicted == 0 && !self.distinct().any(|index| self.merged(index, panes).saturated())
     }
 
-    /// The first and last records of a window that consists of these panes, and the greatest of its broker timestamps.
+    /// The first and last records of a key's window.
     #[must_use]
-    pub fn ends(&self, panes: &[u32], records: &RecordTable) -> (Ends, i64) {
-        let panes: Vec<&Pane> = panes.iter().map(|pane| self.panes.get(*pane)).collect();
-        let caused = panes.iter().map(|pane| pane.caused_at).max().unwrap_or(0);
-        if let [one] = panes.as_slice() {
-            return (one.ends.clone(), caused);
-        }
-        let mut ends = Ends::default();
-        panes.iter().for_each(|pane| ends.merge(&pane.ends, records));
-        (ends, caused)
+    pub fn ends(&self, start: i64, key: u32, common: &Common<'_>) -> Ends {
+        let trail = common.trail.as_ref().expect("windows have one");
+        trail.ends(key, start, start.saturating_add(self.size), common.records)
     }
 
     /// No record before `watermark` will be fed any more.
@@ -458,9 +430,10 @@ impl Windows {
 
 impl StatefulOperator for Windows {
     fn feed(&mut self, fed: &Fed<'_>, common: &mut Common<'_>) {
-        let placed = self.place(fed, common.keys);
+        let runs = fed.runs(common);
+        let placed = self.place(fed, &runs, common.keys);
         let growth = self.fold(fed, &placed);
-        self.note(fed, &placed, &growth, common.records);
+        self.note(&placed, &growth);
         self.statistics.rows += fed.count() as u64;
         if self.panes.count() > self.most_keys {
             self.evict(self.most_keys - self.most_keys.div_ceil(10), common.keys);
@@ -506,10 +479,6 @@ impl StatefulOperator for Windows {
         self.members.iter_mut().for_each(|member| member.firing.tell_changes(now, found));
     }
 
-    fn mark(&self, marks: &mut Marks) {
-        self.panes.iter().for_each(|(_, pane)| pane.ends.mark(marks));
-    }
-
     fn join(&mut self, newcomer: Newcomer) {
         match newcomer {
             Newcomer::Window(member) => {
@@ -553,6 +522,7 @@ fn growth_needed(members: &[Member], count: &impl Fn(usize) -> i64) -> u64 {
     early.map(|member| member.post.patience().growth_needed(count)).min().unwrap_or(u64::MAX)
 }
 
-fn greatest_common_divisor(a: i64, b: i64) -> i64 {
+/// Of two lengths; of one and 0 the one.
+pub fn greatest_common_divisor(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
