@@ -37,7 +37,9 @@ use watchfire_engine::pipeline::{self, Run};
 use watchfire_engine::source::{Event, Source};
 use watchfire_engine::watermark::StreamClock;
 use watchfire_engine::{Caps, Outlet};
-use watchfire_record::{ColumnRequest, ColumnSource, Finding, Row, SimulatedClock, State, Stream, Value, time};
+use watchfire_record::{
+    ColumnRequest, ColumnSource, Evidence, Finding, FindingId, Row, SimulatedClock, State, Stream, Value, time,
+};
 
 /// The clock of every run: records lie around it.
 const NOW: i64 = 1_750_000_000_000_000;
@@ -391,10 +393,12 @@ fn check_lives(findings: &[Finding]) -> TestCaseResult {
     Ok(())
 }
 
-/// What a sequence finds rests on one record of each side, or, an absence, on one.
+/// What a sequence finds rests on one record of each side, or, an absence, on one; what a window finds, on its own records.
 fn check_evidence(detector: &Detector, findings: &[Finding]) -> TestCaseResult {
-    if let Operator::OverWindows { .. } = &detector.plan.operator {
-        return findings.iter().try_for_each(composed::check_row);
+    match &detector.plan.operator {
+        Operator::OverWindows { .. } => return findings.iter().try_for_each(composed::check_row),
+        Operator::Window { .. } => return findings.iter().try_for_each(check_window),
+        _ => {}
     }
     let Operator::Sequence(sequence) = &detector.plan.operator else { return Ok(()) };
     for finding in findings {
@@ -406,6 +410,24 @@ fn check_evidence(detector: &Detector, findings: &[Finding]) -> TestCaseResult {
         prop_assert!(finding.complete, "{:?}", finding);
     }
     Ok(())
+}
+
+/// A window's finding rests on records of the window, shown in order of time, the first and the last among them.
+fn check_window(finding: &Finding) -> TestCaseResult {
+    let (start, end) = finding.window.zip(finding.window_end).unwrap_or_default();
+    let times: Vec<i64> = finding.evidence.iter().map(|evidence| evidence.event_time).collect();
+    prop_assert!(!times.is_empty() && times.is_sorted(), "{:?}", finding);
+    let ends = [times[0], times[times.len() - 1]];
+    prop_assert_eq!(ends, [finding.first_event_time, finding.last_event_time], "{:?}", finding);
+    prop_assert!(ends.iter().all(|time| (start..end).contains(time)), "{:?}", finding);
+    Ok(())
+}
+
+/// What final findings rest on, by their ids.
+fn grounds(findings: &[Finding]) -> BTreeMap<FindingId, (Vec<Evidence>, i64, bool)> {
+    let of = |finding: &Finding| (finding.evidence.clone(), finding.caused_at, finding.complete);
+    let finals = findings.iter().filter(|finding| finding.state == State::Final);
+    finals.map(|finding| (finding.finding_id, of(finding))).collect()
 }
 
 /// Building one costs milliseconds, and a case about as much.
@@ -436,6 +458,7 @@ fn check(case: &Case) -> TestCaseResult {
     let found = RUNTIME.with(|runtime| runtime.block_on(oracle::findings(&at_the_end, &streams, &records)));
     let found = found.unwrap_or_else(|error| panic!("{}\n{error}", case.sql));
     let expected: Vec<Comparable> = found.iter().map(comparable_oracle).collect();
+    let mut rests_on = None;
     for fires_early in [false, true] {
         let (source, detector) = looks::Changing::new(case, &detector, events.clone(), change());
         let findings = stream_through(case, &detector, source, fires_early);
@@ -444,6 +467,9 @@ fn check(case: &Case) -> TestCaseResult {
         let mut found: Vec<_> = findings.iter().filter(|f| f.state == State::Final).map(comparable).collect();
         found.sort_by(|a, b| a.0.cmp(&b.0));
         prop_assert_eq!(found, expected.clone(), "streaming (left) and batch (right) differ for\n{}", case.sql);
+        let grounds = grounds(&findings);
+        let others = rests_on.get_or_insert_with(|| grounds.clone());
+        prop_assert_eq!(&*others, &grounds, "told early (right), findings rest on other records for\n{}", case.sql);
     }
     Ok(())
 }

@@ -97,7 +97,8 @@ impl Feeder {
                     let in_time = in_time.entry(wants.clause);
                     &**in_time.or_insert_with(|| in_order_of_time(rows, &records.times))
                 });
-                let by_shard = by_shard(rows, placing.as_ref(), in_time, self.shards);
+                let order = in_order(rows, groups.as_ref(), in_time);
+                let by_shard = by_shard(rows, placing.as_ref(), order, self.shards);
                 let rows = wanted.entry(wants.clause).or_insert_with(|| Arc::new(rows.clone()));
                 Arc::new(FedRows { rows: Arc::clone(rows), by_shard, groups })
             });
@@ -148,23 +149,34 @@ fn row_condition(detector: &Detector) -> Option<Expr> {
     conjunction(having.iter().filter(of_rows).cloned())
 }
 
-/// Which of `rows` (by index) each shard has: those of one key go to one shard. If they are given in order of time: group
-/// by group, and in this order in each; else ascending.
-fn by_shard(rows: &[u32], groups: Option<&Shared<Groups>>, in_time: Option<&[u32]>, shards: usize) -> Vec<Vec<u32>> {
+/// Which of `rows` (by index, in this order) each shard has: those of one group to be placed by go to one shard.
+fn by_shard(rows: &[u32], placing: Option<&Shared<Groups>>, order: Vec<u32>, shards: usize) -> Vec<Vec<u32>> {
     let mut by_shard = vec![Vec::new(); shards];
-    let all = || (0u32..).take(rows.len());
-    let Some(groups) = groups else {
-        by_shard[shard_of(0, shards)] = in_time.map_or_else(|| all().collect(), <[u32]>::to_vec);
+    let Some(placing) = placing else {
+        by_shard[shard_of(0, shards)] = order;
         return by_shard;
     };
-    let shard_of_group: Vec<usize> = groups.values.hashes.iter().map(|hash| shard_of(*hash, shards)).collect();
-    let group = |index: u32| groups.values.of_row[if groups.whole { rows[index as usize] } else { index } as usize];
-    let mut give = |index: u32| by_shard[shard_of_group[group(index) as usize]].push(index);
-    match in_time {
-        Some(in_time) => in_groups(in_time, shard_of_group.len(), group).into_iter().for_each(&mut give),
-        None => all().for_each(&mut give),
+    let shard_of_group: Vec<usize> = placing.values.hashes.iter().map(|hash| shard_of(*hash, shards)).collect();
+    for index in order {
+        by_shard[shard_of_group[group_of(rows, placing, index) as usize]].push(index);
     }
     by_shard
+}
+
+/// The group of a row, by its index among `rows`.
+fn group_of(rows: &[u32], groups: &Shared<Groups>, index: u32) -> u32 {
+    groups.values.of_row[if groups.whole { rows[index as usize] } else { index } as usize]
+}
+
+/// `rows`, by index: if they are given in order of time, group by group, and in this order in each; else as they are.
+fn in_order(rows: &[u32], groups: Option<&Shared<Groups>>, in_time: Option<&[u32]>) -> Vec<u32> {
+    match (in_time, groups) {
+        (None, _) => (0u32..).take(rows.len()).collect(),
+        (Some(in_time), None) => in_time.to_vec(),
+        (Some(in_time), Some(groups)) => {
+            in_groups(in_time, groups.values.hashes.len(), |index| group_of(rows, groups, index))
+        }
+    }
 }
 
 /// `rows`, by index, in order of time.

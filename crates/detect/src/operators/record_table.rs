@@ -1,4 +1,4 @@
-//! The records that windows rest on: each kept once for all operators of a stream and shard, under a small number, for as
+//! The records that findings rest on: each kept once for all operators of a stream and shard, under a small number, for as
 //! long as a window points at it.
 //!
 //! Nobody counts who points at a record: that would mean going to its place in memory each time a later one takes its
@@ -21,6 +21,8 @@ const FEW: usize = 1 << 16;
 #[derive(Debug)]
 pub struct RecordTable {
     records: Vec<Record>,
+    /// Their event times once more: who goes through many records looks at nothing else of most of them.
+    times: Vec<i64>,
     free: Vec<RecordNumber>,
     partitions: Partitions,
     /// The batches at hand, with the numbers of their records.
@@ -46,6 +48,7 @@ impl Default for RecordTable {
     fn default() -> Self {
         Self {
             records: Vec::new(),
+            times: Vec::new(),
             free: Vec::new(),
             partitions: Partitions::default(),
             at_hand: AtHand::default(),
@@ -75,10 +78,13 @@ impl RecordTable {
     fn add(&mut self, row: u32) -> RecordNumber {
         let (records, place) = self.at_hand.current();
         let record = records.get(row, &self.partitions_at_hand[place]);
+        let time = record.time;
         let number = if let Some(number) = self.free.pop() {
             self.records[number as usize] = record;
+            self.times[number as usize] = time;
             number
         } else {
+            push(&mut self.times, time);
             push(&mut self.records, record);
             RecordNumber::try_from(self.records.len() - 1).expect("fewer than 2^32 records fit into memory")
         };
@@ -90,6 +96,12 @@ impl RecordTable {
     #[must_use]
     pub fn get(&self, number: RecordNumber) -> &Record {
         &self.records[number as usize]
+    }
+
+    /// A record's event time, microseconds.
+    #[must_use]
+    pub fn time(&self, number: RecordNumber) -> i64 {
+        self.times[number as usize]
     }
 
     /// A record as findings show it.
@@ -112,6 +124,8 @@ impl RecordTable {
         let needed = marks.0.iter().rposition(|needed| *needed).map_or(0, |last| last + 1);
         self.records.truncate(needed);
         self.records.shrink_to(2 * needed);
+        self.times.truncate(needed);
+        self.times.shrink_to(2 * needed);
         self.free.clear();
         for (number, record) in (0..).zip(&mut self.records) {
             if !marks.0[number as usize] {
@@ -132,6 +146,7 @@ impl RecordTable {
     pub fn bytes(&self) -> usize {
         let texts = |step: usize, _| sum_of(self.records.iter().step_by(step).map(|record| record.event_id.bytes()));
         self.records.capacity() * size_of::<Record>()
+            + self.times.capacity() * size_of::<i64>()
             + self.free.capacity() * size_of::<RecordNumber>()
             + extrapolated(self.records.len(), texts)
     }

@@ -83,7 +83,7 @@ impl Trail {
         let mut of_key: Vec<(i64, RecordNumber)> = Vec::new();
         for (key, latest) in self.latest.iter() {
             of_key.clear();
-            of_key.extend(self.records(*latest).map(|(_, record)| (table.get(record).time, record)));
+            of_key.extend(self.records(*latest).map(|(_, record)| (table.time(record), record)));
             of_key.retain(|(time, _)| resolution.pane(*time).is_some());
             if is_worth_thinning(&of_key, resolution) {
                 thin(&mut of_key, resolution, table);
@@ -136,7 +136,7 @@ impl TrailView<'_> {
     pub fn ends(&self, key: u32, from: i64, to: i64, table: &RecordTable) -> Ends {
         let latest = self.trail.latest.get(key).copied().unwrap_or(NOTHING);
         let known = self.trail.records(latest).filter(|(place, _)| (*place as usize) < self.until);
-        let within = known.filter(|(_, record)| (from..to).contains(&table.get(*record).time));
+        let within = known.filter(|(_, record)| (from..to).contains(&table.time(*record)));
         Ends::of(within.map(|(_, record)| record).collect(), table)
     }
 }

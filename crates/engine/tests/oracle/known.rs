@@ -63,6 +63,19 @@ const KNOWN: &[Known] = &[
         workers: 1,
         shards: 1,
     },
+    Known {
+        name: "records of a window go by the window's own keys, whatever they come to shards by",
+        sql: "SELECT * FROM (SELECT *, sum(a) OVER (PARTITION BY len ORDER BY w RANGE BETWEEN INTERVAL '1 seconds' PRECEDING AND CURRENT ROW) AS x FROM (SELECT tumble(event_time, INTERVAL '1 seconds') AS w, read_only, octet_length(event_name) AS len, count(*) AS a, min(event_time) AS first_time FROM cloudtrail GROUP BY tumble(event_time, INTERVAL '1 seconds'), read_only, octet_length(event_name))) WHERE x >= 0",
+        learn: 0,
+        records: &[
+            (0, r#"{"eventTime":"2025-06-15T15:06:40Z","eventID":"e1","eventName":"B"}"#),
+            (0, r#"{"eventTime":"2025-06-15T15:06:39Z","eventID":"e2","eventName":"C"}"#),
+        ],
+        cuts: &[false, false],
+        lives: &[Life::WHOLE; 3],
+        workers: 1,
+        shards: 1,
+    },
 ];
 
 #[test]
