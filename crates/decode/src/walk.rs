@@ -106,13 +106,19 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// A member's key, up to its value.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "as with a string: a key in memory is written in parts and read whole")]
+    #[inline(always)]
     fn key(&mut self) -> Option<Quoted> {
         let key = self.string()?;
         self.space();
         self.take(b':')?;
         self.space();
         Some(key)
+    }
+
+    /// Passes over a member's key, up to its value.
+    fn skip_key(&mut self) -> Option<()> {
+        self.key().map(|_| ())
     }
 
     /// The object here, of which `node` says what is wanted.
@@ -213,7 +219,7 @@ impl<'a> Walk<'a, '_> {
                 b'{' => {
                     if self.any(b'}')? {
                         objects = objects << 1 | 1;
-                        self.key()?;
+                        self.skip_key()?;
                         continue;
                     }
                     self.depth -= 1;
@@ -237,7 +243,7 @@ impl<'a> Walk<'a, '_> {
                 let in_object = objects & 1 == 1;
                 if self.another(if in_object { b'}' } else { b']' })? {
                     if in_object {
-                        self.key()?;
+                        self.skip_key()?;
                     }
                     break;
                 }
@@ -260,25 +266,10 @@ impl<'a> Walk<'a, '_> {
         self.take(b'"')?;
         let (bytes, start) = (self.text.as_bytes(), self.at);
         let end = next_special(bytes, start)?;
-        if bytes[end] != b'"' {
-            return self.escaped(start, end);
-        }
+        let escaped = bytes[end] != b'"';
+        let end = if escaped { end_of_escaped(bytes, end)? } else { end };
         self.at = end + 1;
-        Some(Quoted { start, end, escaped: false })
-    }
-
-    /// The string from `start` on, in which something else than its end is at `at`.
-    #[cold]
-    fn escaped(&mut self, start: usize, mut at: usize) -> Option<Quoted> {
-        let bytes = self.text.as_bytes();
-        while bytes[at] != b'"' {
-            if bytes[at] != b'\\' {
-                return None;
-            }
-            at = next_special(bytes, escape_end(bytes, at)?)?;
-        }
-        self.at = at + 1;
-        Some(Quoted { start, end: at, escaped: true })
+        Some(Quoted { start, end, escaped })
     }
 
     fn text_of(&mut self, string: Quoted) -> Option<Node<'a>> {
@@ -349,6 +340,18 @@ impl<'a> Walk<'a, '_> {
         }
         self.at - start
     }
+}
+
+/// Where the string ends in which something else than its end is at `at`.
+#[cold]
+fn end_of_escaped(bytes: &[u8], mut at: usize) -> Option<usize> {
+    while bytes[at] != b'"' {
+        if bytes[at] != b'\\' {
+            return None;
+        }
+        at = next_special(bytes, escape_end(bytes, at)?)?;
+    }
+    Some(at)
 }
 
 /// The end of the escape whose backslash is at `at`; `None` if it is none, or half a surrogate pair.

@@ -91,7 +91,9 @@ pub struct FedRow {
 }
 
 impl FedRow {
-    fn place<T>(self, shared: &Shared<T>) -> u32 {
+    /// Where it is in what several may have in common.
+    #[must_use]
+    pub fn place<T>(self, shared: &Shared<T>) -> u32 {
         if shared.whole { self.row } else { self.index }
     }
 }

@@ -62,6 +62,12 @@ impl Totals {
     }
 }
 
+impl Default for Fold {
+    fn default() -> Self {
+        Self::Count(0)
+    }
+}
+
 impl Fold {
     /// The value over no rows.
     #[must_use]
@@ -76,23 +82,25 @@ impl Fold {
         }
     }
 
-    /// Takes a row in.
-    pub fn add(&mut self, kind: &AggregateKind, input: &AggregateInput, row: u32) {
-        if !input.counts(row) {
-            return;
-        }
+    /// Takes rows in.
+    pub fn add(&mut self, kind: &AggregateKind, input: &AggregateInput, rows: impl ExactSizeIterator<Item = u32>) {
+        let all = rows.len();
+        let counted = rows.filter(|row| input.counts(*row));
         match (self, &input.values) {
-            (Self::Count(count), _) => *count += 1,
-            (Self::Distinct(values), Values::Grouped(groups)) => {
-                values.insert(groups.hashes[groups.of_row[row as usize] as usize]);
+            (Self::Count(count), _) => {
+                let more = if input.counted.is_some() { counted.count() } else { all };
+                *count += i64::try_from(more).expect("a batch has fewer than 2^32 rows");
             }
-            (Self::Tally(tally), Values::Integers(values)) => tally.add(values[row as usize]),
-            (Self::Extreme(kept), Values::Ordered(rows)) => {
+            (Self::Distinct(values), Values::Grouped(groups)) => {
+                counted.for_each(|row| values.insert(groups.hashes[groups.of_row[row as usize] as usize]));
+            }
+            (Self::Tally(tally), Values::Integers(values)) => counted.for_each(|row| tally.add(values[row as usize])),
+            (Self::Extreme(kept), Values::Ordered(rows)) => counted.for_each(|row| {
                 let value = rows.row(row as usize).data();
                 if kept.as_deref().is_none_or(|kept| beats(kind, value, kept)) {
                     *kept = Some(value.into());
                 }
-            }
+            }),
             _ => {}
         }
     }

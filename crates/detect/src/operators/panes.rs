@@ -4,6 +4,7 @@ use hashbrown::HashTable;
 
 use super::fold::Fold;
 use super::manner::{extrapolated, list_bytes, push, sum_of, table_bytes};
+use super::waits::Wait;
 use crate::plan::Aggregate;
 
 /// All panes of one operator, by number.
@@ -11,8 +12,8 @@ use crate::plan::Aggregate;
 pub struct Panes {
     table: HashTable<Place>,
     panes: Vec<Pane>,
-    /// As many a pane as there are aggregates.
-    folds: Vec<Fold>,
+    /// A pane's aggregates but the first, which lies in the pane, so that most operators touch one place a pane.
+    others: Vec<Fold>,
     aggregates: Vec<Aggregate>,
     free: Vec<u32>,
     /// By key, the start and number of the pane that was asked for last: most rows follow others of their key. As long
@@ -32,19 +33,22 @@ struct Place {
     number: u32,
 }
 
-/// What is known of one key in one pane, besides its aggregates.
-#[derive(Debug, Default)]
+/// What is known of one key in one pane.
+#[derive(Debug)]
 pub struct Pane {
     /// Where it starts, microseconds.
     pub start: i64,
     /// Its key's number.
     pub key: u32,
     /// How many rows it has; at least 1 in a pane that is in use.
-    pub rows: u64,
+    pub rows: u32,
+    /// For tumbling windows: what is waited for before early findings are looked for.
+    pub wait: Wait,
     /// For hopping windows: whether rows came to it since early findings of its windows were last looked for.
     pub touched: bool,
     /// Whether a window that it is in has fired.
     pub fired: bool,
+    first: Fold,
 }
 
 /// Spreads what nobody outside chooses freely, keys' numbers and times, over all bits.
@@ -62,7 +66,7 @@ impl Panes {
         Self {
             table: HashTable::new(),
             panes: Vec::new(),
-            folds: Vec::new(),
+            others: Vec::new(),
             aggregates,
             free: Vec::new(),
             latest: Vec::new(),
@@ -79,13 +83,14 @@ impl Panes {
     /// again and again.
     #[must_use]
     pub fn bytes(&self) -> usize {
+        let width = self.others_a_pane();
         let heap = |number: usize| {
-            let folds = &self.folds[number * self.aggregates.len()..][..self.aggregates.len()];
-            folds.iter().map(Fold::bytes).sum::<usize>()
+            let others = self.others[number * width..][..width].iter();
+            others.chain([&self.panes[number].first]).map(Fold::bytes).sum::<usize>()
         };
         let heaps = |step: usize, _| sum_of((0..self.panes.len()).step_by(step).map(heap));
         list_bytes::<Pane>(self.count())
-            + list_bytes::<Fold>(self.count() * self.aggregates.len())
+            + list_bytes::<Fold>(self.count() * width)
             + table_bytes::<Place>(self.count())
             + self.latest.len() * size_of::<(i64, u32)>()
             + extrapolated(self.panes.len(), heaps)
@@ -104,15 +109,17 @@ impl Panes {
         found.map(|place| place.number)
     }
 
-    /// The same for a pane that is likely to be asked for again, before another one of the key.
+    /// The same, if it is the one that was asked for last of its key. It takes one look at memory, and no decision that
+    /// hangs on it, so that a processor can wait for many at once.
     #[must_use]
-    pub fn find_latest(&mut self, key: u32, start: i64) -> Option<u32> {
-        if let Some((latest, number)) = self.latest.get(key as usize)
-            && *latest == start
-            && *number != NO_PANE
-        {
-            return Some(*number);
-        }
+    pub fn likely(&self, key: u32, start: i64) -> Option<u32> {
+        let (latest, number) = self.latest.get(key as usize).copied().unwrap_or((start, NO_PANE));
+        (latest == start && number != NO_PANE).then_some(number)
+    }
+
+    /// The same as [`Self::find`] for a pane that is likely to be asked for again, before another one of the key.
+    #[must_use]
+    pub fn find_next(&mut self, key: u32, start: i64) -> Option<u32> {
         let number = self.find(key, start)?;
         self.remember(key, start, number);
         Some(number)
@@ -129,18 +136,22 @@ impl Panes {
         self.latest[key] = (start, number);
     }
 
+    fn others_a_pane(&self) -> usize {
+        self.aggregates.len().saturating_sub(1)
+    }
+
     /// Makes a pane that was not found; its number.
-    pub fn make(&mut self, key: u32, start: i64) -> u32 {
-        let pane = Pane { start, key, ..Pane::default() };
-        let folds = self.aggregates.iter().map(|aggregate| Fold::new(&aggregate.kind));
+    pub fn make(&mut self, key: u32, start: i64, wait: Wait) -> u32 {
+        let mut folds = self.aggregates.iter().map(|aggregate| Fold::new(&aggregate.kind));
+        let first = folds.next().unwrap_or_default();
+        let pane = Pane { start, key, rows: 0, wait, touched: false, fired: false, first };
         let number = if let Some(number) = self.free.pop() {
-            let first = number as usize * self.aggregates.len();
-            folds.enumerate().for_each(|(index, fold)| self.folds[first + index] = fold);
+            // Its other aggregates are those of no rows.
             self.panes[number as usize] = pane;
             number
         } else {
             push(&mut self.panes, pane);
-            folds.for_each(|fold| push(&mut self.folds, fold));
+            folds.for_each(|fold| push(&mut self.others, fold));
             u32::try_from(self.panes.len() - 1).expect("panes are limited to fewer than 2^32")
         };
         let place = Place { start, key, number };
@@ -151,14 +162,15 @@ impl Panes {
 
     /// Forgets a pane; its number may be given to another. Its key.
     pub fn remove(&mut self, number: u32) -> u32 {
-        let Pane { key, start, .. } = std::mem::take(&mut self.panes[number as usize]);
+        let width = self.others_a_pane();
+        let pane = &mut self.panes[number as usize];
+        let (key, start) = (pane.key, pane.start);
+        (pane.rows, pane.wait, pane.first) = (0, Wait::default(), Fold::default());
         if let Ok(entry) = self.table.find_entry(spread(key, start), |place| place.number == number) {
             entry.remove();
         }
-        let first = number as usize * self.aggregates.len();
-        for (fold, aggregate) in self.folds[first..].iter_mut().zip(&self.aggregates) {
-            *fold = Fold::new(&aggregate.kind);
-        }
+        let others = self.others[number as usize * width..].iter_mut();
+        others.zip(self.aggregates.iter().skip(1)).for_each(|(fold, aggregate)| *fold = Fold::new(&aggregate.kind));
         if let Some(latest) = self.latest.get_mut(key as usize).filter(|(_, latest)| *latest == number) {
             *latest = (0, NO_PANE);
         }
@@ -182,16 +194,22 @@ impl Panes {
         &mut self.panes[number as usize]
     }
 
-    /// A pane's aggregates.
+    /// A pane's aggregate of an index.
     #[must_use]
-    pub fn folds(&self, number: u32) -> &[Fold] {
-        let width = self.aggregates.len();
-        &self.folds[number as usize * width..][..width]
+    pub fn fold(&self, number: u32, index: usize) -> &Fold {
+        match index.checked_sub(1) {
+            None => &self.panes[number as usize].first,
+            Some(other) => &self.others[number as usize * self.others_a_pane() + other],
+        }
     }
 
     /// A pane's aggregate of an index.
     pub fn fold_mut(&mut self, number: u32, index: usize) -> &mut Fold {
-        &mut self.folds[number as usize * self.aggregates.len() + index]
+        let width = self.others_a_pane();
+        match index.checked_sub(1) {
+            None => &mut self.panes[number as usize].first,
+            Some(other) => &mut self.others[number as usize * width + other],
+        }
     }
 
     /// All panes in use, with their numbers.

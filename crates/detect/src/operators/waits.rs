@@ -5,121 +5,137 @@ use std::collections::HashSet;
 use super::panes::Panes;
 use super::states::States;
 
-/// What is waited for: by pane where each pane is a window, else by key, whose windows have panes in common.
+/// What one waits for: by how much a count has to grow before a row is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait(u32);
+
+/// It has come, and nobody has looked yet; else the wait is one more than the growth.
+const DUE: u32 = 0;
+
+impl Wait {
+    /// For a growth by so much, and a row.
+    #[must_use]
+    pub fn new(growth: u64) -> Self {
+        // More than can be told is looked at too soon, which does no harm.
+        Self(u32::try_from(growth.saturating_add(1)).unwrap_or(u32::MAX))
+    }
+
+    /// Whether it has come, and nobody has looked yet.
+    #[must_use]
+    pub fn is_due(self) -> bool {
+        self.0 == DUE
+    }
+
+    /// Rows came that let a count grow by so much at most. Whether it has come with them.
+    pub fn came(&mut self, growth: u64) -> bool {
+        let left = u64::from(self.0).saturating_sub(growth);
+        let comes = !self.is_due() && left <= 1;
+        self.0 = if left <= 1 { DUE } else { u32::try_from(left).expect("it was no more before") };
+        comes
+    }
+
+    /// The next row is enough.
+    fn no_more(&mut self) {
+        self.0 = self.0.min(Self::default().0);
+    }
+}
+
+impl Default for Wait {
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
+/// What is waited for: by pane where each pane is a window, and then it lies there; else by key, whose windows have panes
+/// in common.
 #[derive(Debug)]
 pub struct Waits {
     by_pane: bool,
-    waits: States<Wait>,
+    of_keys: States<Wait>,
     /// For whom it has come.
     due: Vec<u32>,
-}
-
-#[derive(Debug, Default)]
-struct Wait {
-    /// By how much a count has to grow yet; 0: a row is enough.
-    growth: u64,
-    /// That has come, and nobody has looked yet.
-    due: bool,
-    /// If it is a key's: its panes that rows came to meanwhile.
-    panes: Vec<u32>,
 }
 
 impl Waits {
     /// Nothing is waited for yet.
     #[must_use]
     pub fn new(by_pane: bool) -> Self {
-        Self { by_pane, waits: States::default(), due: Vec::new() }
+        Self { by_pane, of_keys: States::default(), due: Vec::new() }
     }
 
-    /// Rows came to a pane, and its counts have grown by so much at most; `needed` is by how much they have to where there
-    /// were none.
-    pub fn came(&mut self, pane: u32, growth: u64, panes: &mut Panes, needed: impl FnOnce() -> u64) {
-        let waiting = if self.by_pane { pane } else { panes.get(pane).key };
-        if !self.waits.contains(waiting) {
-            self.waits.insert(waiting, Wait { growth: needed(), ..Wait::default() });
+    /// Rows came to a pane, and its counts have grown by so much at most; `new` is what a key waits for that had none.
+    pub fn came(&mut self, number: u32, growth: u64, panes: &mut Panes, new: Wait) {
+        let pane = panes.get_mut(number);
+        if self.by_pane {
+            if pane.wait.came(growth) {
+                self.due.push(number);
+            }
+            return;
         }
-        let wait = self.waits.get_mut(waiting).expect("it was made when missing");
-        if !self.by_pane && !std::mem::replace(&mut panes.get_mut(pane).touched, true) {
-            wait.panes.push(pane);
+        pane.touched = true;
+        if !self.of_keys.contains(pane.key) {
+            self.of_keys.insert(pane.key, new);
         }
-        wait.growth = wait.growth.saturating_sub(growth);
-        if wait.growth == 0 && !std::mem::replace(&mut wait.due, true) {
-            self.due.push(waiting);
+        if self.of_keys.get_mut(pane.key).is_some_and(|wait| wait.came(growth)) {
+            self.due.push(pane.key);
         }
     }
 
-    /// Those for whom it has come, and their panes that rows came to since the last time.
-    pub fn take_due(&mut self, panes: &mut Panes) -> (Vec<u32>, Vec<u32>) {
+    /// Those for whom it has come: panes, or keys. Each is to be told for what it waits next.
+    pub fn take_due(&mut self, panes: &Panes) -> Vec<u32> {
         let mut due = std::mem::take(&mut self.due);
-        due.retain(|waiting| self.waits.contains(*waiting));
-        let mut touched = Vec::new();
-        for waiting in &due {
-            let wait = self.waits.get_mut(*waiting).expect("others were just left out");
-            wait.due = false;
-            if self.by_pane {
-                touched.push(*waiting);
-            }
-            for number in std::mem::take(&mut wait.panes) {
-                // Its number may be another's by now.
-                let pane = panes.get_mut(number);
-                if pane.key == *waiting && std::mem::take(&mut pane.touched) {
-                    touched.push(number);
-                }
-            }
-        }
-        (due, touched)
+        // Some may be gone, and their numbers others' by now.
+        due.retain(|waiting| match self.by_pane {
+            true => panes.get(*waiting).wait.is_due(),
+            false => self.of_keys.get(*waiting).is_some_and(|wait| wait.is_due()),
+        });
+        due
     }
 
-    /// Counts have to grow by so much from now on before this one is looked at again.
-    pub fn wait(&mut self, waiting: u32, growth: u64) {
-        if let Some(wait) = self.waits.get_mut(waiting) {
-            wait.growth = growth;
+    /// This is waited for before a pane or key is looked at again.
+    pub fn wait(&mut self, waiting: u32, wait: Wait, panes: &mut Panes) {
+        if self.by_pane {
+            panes.get_mut(waiting).wait = wait;
+        } else if let Some(known) = self.of_keys.get_mut(waiting) {
+            *known = wait;
         }
     }
 
     /// Somebody has come who may find what was not waited for: the next row is enough.
-    pub fn wait_no_more(&mut self, panes: &Panes) {
-        for (number, pane) in panes.iter() {
-            let waiting = if self.by_pane { number } else { pane.key };
-            match self.waits.get_mut(waiting) {
-                Some(wait) => wait.growth = 0,
-                None => self.waits.insert(waiting, Wait::default()),
+    pub fn wait_no_more(&mut self, panes: &mut Panes) {
+        let numbers: Vec<(u32, u32)> = panes.iter().map(|(number, pane)| (number, pane.key)).collect();
+        for (number, key) in numbers {
+            match self.of_keys.get_mut(key) {
+                _ if self.by_pane => panes.get_mut(number).wait.no_more(),
+                Some(wait) => wait.no_more(),
+                None => self.of_keys.insert(key, Wait::default()),
             }
-        }
-    }
-
-    /// A pane is gone.
-    pub fn forget_pane(&mut self, pane: u32) {
-        if self.by_pane {
-            self.waits.remove(pane);
         }
     }
 
     /// A key is gone with all its panes.
     pub fn forget_key(&mut self, key: u32) {
-        if !self.by_pane {
-            self.waits.remove(key);
-        }
+        self.of_keys.remove(key);
     }
 
     /// Many are gone: what was as large as they were many goes too.
     pub fn shrink(&mut self) {
-        self.waits.shrink();
+        self.of_keys.shrink();
     }
 
     /// Panes are gone, and maybe all of a key.
     pub fn forget_keys(&mut self, panes: &Panes) {
-        if self.by_pane || self.waits.len() <= 1024 + 2 * panes.count() {
+        if self.by_pane || self.of_keys.len() <= 1024 + 2 * panes.count() {
             return;
         }
         let known: HashSet<u32> = panes.iter().map(|(_, pane)| pane.key).collect();
-        let gone: Vec<u32> = self.waits.iter().map(|(key, _)| key).filter(|key| !known.contains(key)).collect();
-        gone.into_iter().for_each(|key| _ = self.waits.remove(key));
+        let gone: Vec<u32> = self.of_keys.iter().map(|(key, _)| key).filter(|key| !known.contains(key)).collect();
+        gone.into_iter().for_each(|key| _ = self.of_keys.remove(key));
     }
 
     /// Bytes that it takes, about.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.waits.len() * size_of::<Wait>() + self.waits.bytes()
+        self.of_keys.len() * size_of::<Wait>() + self.of_keys.bytes()
     }
 }

@@ -20,7 +20,7 @@ use super::key_table::KeyTable;
 use super::panes::{Pane, Panes};
 use super::post::{Early, NamedValues};
 use super::runs::{Run, Runs};
-use super::waits::Waits;
+use super::waits::{Wait, Waits};
 use super::window_groups::Groups;
 use super::window_members::{Member, key_types};
 use super::{Common, Manner, Newcomer, OperatorStatistics, StatefulOperator, input::row_converter};
@@ -42,6 +42,8 @@ pub struct Windows {
     panes: Panes,
     /// Which of the aggregates are counts that early findings hang on.
     asked: Vec<bool>,
+    /// What is waited for where nothing has been counted.
+    first_wait: Wait,
     /// The panes by their start.
     by_start: BTreeMap<i64, Vec<u32>>,
     /// Starts of the windows that are not final.
@@ -100,6 +102,7 @@ impl Windows {
             key_rows: row_converter(types)?,
             panes: Panes::new(aggregates.to_vec()),
             asked: vec![false; aggregates.len()],
+            first_wait: Wait::default(),
             by_start: BTreeMap::new(),
             open: BTreeSet::new(),
             waits: Waits::new(size == slide),
@@ -112,16 +115,25 @@ impl Windows {
     /// The pane of each row; rows of a group are in order of time. What follows goes through all rows once for each thing
     /// that is kept, so that the processor can wait for several places in memory at once.
     fn place<'r>(&mut self, fed: &Fed<'_>, runs: &'r Runs, keys: &mut KeyTable) -> Placed<'r> {
-        let mut placed = Vec::with_capacity(runs.count());
-        let (mut start, mut end) = (i64::MAX, i64::MIN);
         let mut late = 0;
-        for Run { key, times: (mut first, last), mut rows } in runs.since(self.late_before(), fed, &mut late) {
+        let runs: Vec<Run<'_>> = runs.since(self.late_before(), fed, &mut late).collect();
+        let (mut start, mut end) = (i64::MAX, i64::MIN);
+        let length = self.pane;
+        let mut pane_of = |time: i64| {
+            if !(start..end).contains(&time) {
+                start = window_start(time, length);
+                end = start.saturating_add(length);
+            }
+            (start, end)
+        };
+        let likely: Vec<Option<u32>> =
+            runs.iter().map(|run| self.panes.likely(run.key, pane_of(run.times.0).0)).collect();
+        let mut placed = Vec::with_capacity(runs.len());
+        for (Run { key, times: (mut first, last), mut rows }, mut likely) in runs.into_iter().zip(likely) {
             while !rows.is_empty() {
-                if !(start..end).contains(&first) {
-                    start = window_start(first, self.pane);
-                    end = start.saturating_add(self.pane);
-                }
-                let pane = self.panes.find_latest(key, start).unwrap_or_else(|| self.new_pane(key, start, keys));
+                let (start, end) = pane_of(first);
+                let known = likely.take().or_else(|| self.panes.find_next(key, start));
+                let pane = known.unwrap_or_else(|| self.new_pane(key, start, keys));
                 let within = if last < end { rows.len() } else { rows.partition_point(|row| fed.time(*row) < end) };
                 placed.push((pane, &rows[..within]));
                 rows = &rows[within..];
@@ -142,31 +154,31 @@ impl Windows {
     }
 
     /// Folds the rows. For each run of them: by how much at most a count that early findings hang on has grown.
-    fn fold(&mut self, fed: &Fed<'_>, placed: &Placed<'_>) -> Vec<i64> {
+    fn fold(&mut self, fed: &Fed<'_>, placed: &Placed<'_>) -> Vec<u64> {
+        for (pane, rows) in placed {
+            let pane = self.panes.get_mut(*pane);
+            pane.rows = pane.rows.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+        }
         let mut growth = vec![0; placed.len()];
         for index in 0..self.panes.aggregates().len() {
-            let kind = self.panes.aggregates()[index].kind.clone();
+            let (kind, input) = (self.panes.aggregates()[index].kind.clone(), &fed.aggregates()[index]);
             for ((pane, rows), growth) in placed.iter().zip(&mut growth) {
                 let fold = self.panes.fold_mut(*pane, index);
                 let before = fold.count();
-                for row in *rows {
-                    let (input, place) = fed.aggregate(index, *row);
-                    fold.add(&kind, input, place);
-                }
+                fold.add(&kind, &input.values, rows.iter().map(|row| row.place(input)));
                 if self.asked[index] {
-                    *growth = fold.count().saturating_sub(before).max(*growth);
+                    *growth = fold.count().saturating_sub(before).unsigned_abs().max(*growth);
                 }
             }
         }
         growth
     }
 
-    fn note(&mut self, placed: &Placed<'_>, growth: &[i64]) {
-        for ((number, rows), growth) in placed.iter().zip(growth) {
-            self.panes.get_mut(*number).rows += rows.len() as u64;
-            if self.fires_early {
-                let needed = || growth_needed(&self.members, &|_| 0);
-                self.waits.came(*number, growth.unsigned_abs(), &mut self.panes, needed);
+    /// Looks for whom what early findings wait for has come.
+    fn look_at_waits(&mut self, placed: &Placed<'_>, growth: &[u64]) {
+        if self.fires_early {
+            for ((pane, _), growth) in placed.iter().zip(growth) {
+                self.waits.came(*pane, *growth, &mut self.panes, self.first_wait);
             }
         }
     }
@@ -176,52 +188,64 @@ impl Windows {
         let early = || self.members.iter().filter(|member| member.fires_early);
         let asks = |index: usize| early().any(|member| member.post.patience().asks_for(index));
         self.asked = (0..self.panes.aggregates().len()).map(asks).collect();
+        self.first_wait = Wait::new(growth_needed(&self.members, &|_| 0));
     }
 
-    /// By how much a count has to grow before a member finds something early in a window of a pane, where each is one, or of
-    /// a key.
-    fn growth_needed_by(&self, waiting: u32) -> u64 {
-        let counts = |pane: u32, index: usize| self.panes.folds(pane)[index].count();
-        if self.size == self.slide {
-            return growth_needed(&self.members, &|index| counts(waiting, index));
+    /// The windows in which something may be found early, with their keys; and what is waited for from now on.
+    fn due_windows(&mut self) -> Vec<(i64, u32)> {
+        let mut windows = Vec::new();
+        for waiting in self.waits.take_due(&self.panes) {
+            let wait = if self.size == self.slide {
+                let Pane { start, key, .. } = *self.panes.get(waiting);
+                windows.push((start, key));
+                growth_needed(&self.members, &|index| self.panes.fold(waiting, index).count())
+            } else {
+                let panes: Vec<(i64, u32)> = self.panes_of(waiting, i64::MIN, i64::MAX).collect();
+                for (start, pane) in &panes {
+                    if std::mem::take(&mut self.panes.get_mut(*pane).touched) {
+                        windows.extend(self.open_windows(*start).map(|window| (window, waiting)));
+                    }
+                }
+                self.growth_needed_in(&panes)
+            };
+            self.waits.wait(waiting, Wait::new(wait), &mut self.panes);
         }
+        // Panes of one key are in the same windows.
+        windows.sort_unstable();
+        windows.dedup();
+        windows.retain(|(start, _)| start.saturating_add(self.size) > self.watermark);
+        windows
+    }
+
+    /// By how much a count has to grow before a member finds something early in a window of a key that has these panes.
+    fn growth_needed_in(&self, panes: &[(i64, u32)]) -> u64 {
         let mut least = growth_needed(&self.members, &|_| 0);
         if least == 0 {
             return 0;
         }
-        let panes: Vec<(i64, u32)> = self.panes_of(waiting, i64::MIN, i64::MAX).collect();
-        let windows = panes.iter().flat_map(|(start, _)| window_starts(*start, self.size, self.slide));
-        let mut starts: Vec<i64> = windows.filter(|start| start.saturating_add(self.size) > self.watermark).collect();
+        let mut starts: Vec<i64> = panes.iter().flat_map(|(start, _)| self.open_windows(*start)).collect();
         starts.sort_unstable();
         starts.dedup();
         for start in starts {
             let from = panes.partition_point(|(pane, _)| *pane < start);
             let to = panes.partition_point(|(pane, _)| *pane < start.saturating_add(self.size));
             // Values of two panes are taken to be different ones.
-            let count = |index: usize| panes[from..to].iter().map(|(_, pane)| counts(*pane, index)).sum();
-            least = least.min(growth_needed(&self.members, &count));
+            let counts =
+                |index: usize| panes[from..to].iter().map(|(_, pane)| self.panes.fold(*pane, index).count()).sum();
+            least = least.min(growth_needed(&self.members, &counts));
         }
         least
     }
 
-    /// The windows that are open and have one of these panes, each with the key.
-    fn open_windows(&self, panes: Vec<u32>) -> Vec<(i64, u32)> {
-        let mut windows = Vec::new();
-        for pane in panes {
-            let Pane { start, key, .. } = *self.panes.get(pane);
-            let open = window_starts(start, self.size, self.slide)
-                .filter(|window| window.saturating_add(self.size) > self.watermark);
-            windows.extend(open.map(|window| (window, key)));
-        }
-        // Panes of one key are in the same windows.
-        windows.sort_unstable();
-        windows.dedup();
-        windows
+    /// The starts of the windows that are open and have the pane of this start.
+    fn open_windows(&self, pane: i64) -> impl Iterator<Item = i64> + use<> {
+        let (size, watermark) = (self.size, self.watermark);
+        window_starts(pane, size, self.slide).filter(move |start| start.saturating_add(size) > watermark)
     }
 
     fn new_pane(&mut self, key: u32, start: i64, keys: &mut KeyTable) -> u32 {
         keys.hold(key);
-        let number = self.panes.make(key, start);
+        let number = self.panes.make(key, start, self.first_wait);
         let (open, watermark, size, slide) = (&mut self.open, self.watermark, self.size, self.slide);
         let alike = self.by_start.entry(start).or_insert_with(|| {
             let windows = window_starts(start, size, slide);
@@ -257,7 +281,7 @@ impl Windows {
     #[must_use]
     pub fn total(&self, index: usize, panes: &[u32]) -> Total {
         match panes {
-            [one] => self.panes.folds(*one)[index].total(),
+            [one] => self.panes.fold(*one, index).total(),
             _ => self.merged(index, panes).total(),
         }
     }
@@ -265,7 +289,7 @@ impl Windows {
     fn merged(&self, index: usize, panes: &[u32]) -> Fold {
         let kind = &self.panes.aggregates()[index].kind;
         let mut fold = Fold::new(kind);
-        panes.iter().for_each(|pane| fold.merge(kind, &self.panes.folds(*pane)[index]));
+        panes.iter().for_each(|pane| fold.merge(kind, self.panes.fold(*pane, index)));
         fold
     }
 
@@ -274,7 +298,7 @@ impl Windows {
         if self.panes.aggregates()[index].kind != AggregateKind::CountDistinct {
             return self.total(index, panes);
         }
-        let counts = panes.iter().map(|pane| match self.panes.folds(*pane)[index].total() {
+        let counts = panes.iter().map(|pane| match self.panes.fold(*pane, index).total() {
             Total::Count(count) => count,
             _ => 0,
         });
@@ -389,7 +413,6 @@ impl Windows {
         while let Some(entry) = self.by_start.first_entry().filter(|entry| *entry.key() < start) {
             for number in entry.remove() {
                 keys.release(self.panes.remove(number));
-                self.waits.forget_pane(number);
             }
         }
         self.waits.forget_keys(&self.panes);
@@ -400,7 +423,7 @@ impl Windows {
         let mut of_key: HashMap<u32, (bool, u64, usize)> = HashMap::new();
         for (_, pane) in self.panes.iter() {
             let (fired, rows, panes) = of_key.entry(pane.key).or_default();
-            (*fired, *rows, *panes) = (*fired || pane.fired, *rows + pane.rows, *panes + 1);
+            (*fired, *rows, *panes) = (*fired || pane.fired, *rows + u64::from(pane.rows), *panes + 1);
         }
         let mut order: Vec<_> =
             of_key.into_iter().map(|(key, (fired, rows, panes))| (fired, rows, key, panes)).collect();
@@ -420,7 +443,6 @@ impl Windows {
         self.by_start.values_mut().for_each(|alike| alike.retain(|number| !numbers.contains(number)));
         for number in numbers {
             keys.release(self.panes.remove(number));
-            self.waits.forget_pane(number);
         }
         gone.into_iter().for_each(|key| self.waits.forget_key(key));
         self.panes.shrink();
@@ -433,7 +455,7 @@ impl StatefulOperator for Windows {
         let runs = fed.runs(common);
         let placed = self.place(fed, &runs, common.keys);
         let growth = self.fold(fed, &placed);
-        self.note(&placed, &growth);
+        self.look_at_waits(&placed, &growth);
         self.statistics.rows += fed.count() as u64;
         if self.panes.count() > self.most_keys {
             self.evict(self.most_keys - self.most_keys.div_ceil(10), common.keys);
@@ -445,9 +467,8 @@ impl StatefulOperator for Windows {
     }
 
     fn fire_early(&mut self, now: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
-        let (due, touched) = self.waits.take_due(&mut self.panes);
         let mut groups = Groups::default();
-        for (start, key) in self.open_windows(touched) {
+        for (start, key) in self.due_windows() {
             let panes = self.panes_of(key, start, start.saturating_add(self.size));
             groups.add(start, key, panes.map(|(_, number)| number));
         }
@@ -460,7 +481,6 @@ impl StatefulOperator for Windows {
                 groups.panes(group).iter().for_each(|pane| self.panes.get_mut(*pane).fired = true);
             }
         }
-        due.into_iter().for_each(|waiting| self.waits.wait(waiting, self.growth_needed_by(waiting)));
     }
 
     fn advance(&mut self, watermark: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
@@ -485,7 +505,7 @@ impl StatefulOperator for Windows {
                 self.fires_early |= member.fires_early;
                 self.members.push(*member);
                 self.look_at_asked();
-                self.waits.wait_no_more(&self.panes);
+                self.waits.wait_no_more(&mut self.panes);
             }
             _ => unreachable!("who joins asks for the same"),
         }
