@@ -50,8 +50,8 @@ pub struct Feed {
     pub rows: Arc<FedRows>,
     /// One an aggregate.
     pub aggregates: Vec<Shared<AggregateInput>>,
-    /// What a found row needs; for ranges only.
-    pub kept: Option<Shared<KeptRows>>,
+    /// What a found row needs, of rows that may pass; for ranges only.
+    pub kept: Option<Arc<KeptRows>>,
     /// What counts the rows that pass what is asked of found rows beside aggregates; for ranges that ask for such.
     pub passes: Option<Shared<AggregateInput>>,
     /// For a side of a sequence: the columns that it keeps as comparable bytes, one for each row that passed the WHERE.
@@ -70,6 +70,18 @@ pub struct FedRows {
     pub by_shard: Vec<Vec<u32>>,
     /// Their keys; `None` for operators without.
     pub groups: Option<Shared<Groups>>,
+}
+
+impl Feed {
+    fn may_pass(&self, row: FedRow) -> bool {
+        self.passes.as_ref().is_none_or(|passes| passes.values.counts(row.place(passes)))
+    }
+
+    /// The rows of the batch that may pass.
+    pub fn passing(&self) -> impl Iterator<Item = u32> {
+        let rows = (0u32..).zip(&*self.rows.rows).map(|(index, row)| FedRow { index, row: *row });
+        rows.filter(|row| self.may_pass(*row)).map(|row| row.row)
+    }
 }
 
 /// One operator's share of a batch in one shard.
@@ -187,25 +199,25 @@ impl<'a> Fed<'a> {
 
     /// The columns that found rows need; for ranges only.
     #[must_use]
-    pub fn kept(&self) -> Option<&'a Shared<KeptRows>> {
+    pub fn kept(&self) -> Option<&'a Arc<KeptRows>> {
         self.feed.kept.as_ref()
     }
 
-    /// Those columns of rows, at least one, that are wanted; for ranges only.
+    /// Those columns of rows, at least one, that are wanted and may pass; for ranges only.
     ///
     /// # Panics
     /// If the feed keeps no columns.
     #[must_use]
     pub fn kept_columns(&self, rows: &[FedRow], wanted: &[ColumnRequest]) -> Vec<ArrayRef> {
         let kept = self.kept().expect("ranges keep columns");
-        let rows: Vec<(&KeptRows, u32)> = rows.iter().map(|row| (&*kept.values, row.place(kept))).collect();
+        let rows: Vec<(&KeptRows, u32)> = rows.iter().map(|row| (&**kept, row.row)).collect();
         kept::columns(&rows, wanted)
     }
 
     /// Whether a row passes what is asked of found rows beside aggregates; true too where that is not known.
     #[must_use]
     pub fn may_pass(&self, row: FedRow) -> bool {
-        self.feed.passes.as_ref().is_none_or(|passes| passes.values.counts(row.place(passes)))
+        self.feed.may_pass(row)
     }
 
     /// What is known of the windows that the rows are of; for a range over windows only.

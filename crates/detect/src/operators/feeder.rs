@@ -106,13 +106,27 @@ impl Feeder {
                 operator,
                 rows: Arc::clone(shared),
                 aggregates: wants.aggregates.iter().map(|number| inputs.aggregate(*number, rows)).collect(),
-                kept: wants.keeps.then(|| inputs.kept(rows)),
+                kept: None,
                 passes: wants.passes.map(|number| inputs.aggregate(number, rows)),
                 side: wants.side.as_ref().and_then(|side| side.of(batch, columns, rows)),
                 windows: None,
             });
         }
+        self.keep(&mut feeds, batch.rows.len(), inputs);
         StreamBatch::new(Arc::new(records), feeds)
+    }
+
+    /// Keeps what found rows need, once for all who may find them, of the `count` rows of a batch.
+    fn keep(&self, feeds: &mut [Feed], count: usize, inputs: &BatchInputs<'_>) {
+        let mut feeds: Vec<&mut Feed> = feeds.iter_mut().filter(|feed| self.operators[feed.operator].keeps).collect();
+        if feeds.is_empty() {
+            return;
+        }
+        let mut needed = vec![false; count];
+        feeds.iter().flat_map(|feed| feed.passing()).for_each(|row| needed[row as usize] = true);
+        let rows: Vec<u32> = (0u32..).zip(needed).filter_map(|(row, needed)| needed.then_some(row)).collect();
+        let kept = inputs.kept(&rows);
+        feeds.iter_mut().for_each(|feed| feed.kept = Some(Arc::clone(&kept)));
     }
 }
 

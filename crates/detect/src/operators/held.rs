@@ -20,7 +20,7 @@ pub struct HeldFeed {
     rows: Arc<Vec<u32>>,
     records: Arc<Records>,
     aggregates: Vec<Shared<AggregateInput>>,
-    kept: Option<Shared<KeptRows>>,
+    kept: Option<Arc<KeptRows>>,
     windows: Option<Arc<Vec<FinalWindow>>>,
     /// The first of its rows that go by this number.
     first: u32,
@@ -28,7 +28,7 @@ pub struct HeldFeed {
 
 impl HeldFeed {
     fn bytes(&self) -> usize {
-        let kept = self.kept.as_ref().map_or(0, |kept| kept.values.size() / Arc::strong_count(&kept.values));
+        let kept = self.kept.as_ref().map_or(0, |kept| kept.size() / Arc::strong_count(kept));
         let rows = self.rows.len() * size_of::<u32>() / Arc::strong_count(&self.rows);
         size_of::<Self>() + kept + rows + self.records.bytes() / Arc::strong_count(&self.records)
     }
@@ -55,7 +55,7 @@ impl HeldFeed {
     #[must_use]
     pub fn kept(&self, index: u32) -> (&KeptRows, u32) {
         let kept = self.kept.as_ref().expect("a range keeps columns");
-        (&kept.values, self.place(kept, index))
+        (kept, self.row(index))
     }
 
     /// What is known of the window that the row of this index is of; for a range over windows only.

@@ -17,22 +17,32 @@ pub struct KeptRows {
     /// Which columns. They change when detectors do.
     layout: Arc<[ColumnRequest]>,
     columns: Vec<KeptColumn>,
+    /// For each row of the batch its place in the columns; `None` where it is the row's own.
+    places: Option<Vec<u32>>,
 }
+
+/// The place of a row that is not kept.
+const NOWHERE: u32 = u32::MAX;
 
 #[derive(Debug)]
 enum KeptColumn {
-    /// For each row the place of its text, or [`NULL_ID`].
+    /// For each place that of its text, or [`NULL_ID`].
     Texts {
-        of_row: Vec<u32>,
+        of_place: Vec<u32>,
         texts: StringArray,
     },
     Plain(ArrayRef),
 }
 
 impl KeptRows {
-    /// These rows of a batch.
+    /// These rows of a batch; nobody will ask for others.
     #[must_use]
     pub fn new(batch: &Batch, columns: &BatchColumns, kept: &Arc<[ColumnRequest]>, rows: &[u32]) -> Self {
+        let places = (rows.len() < batch.rows.len()).then(|| {
+            let mut places = vec![NOWHERE; batch.rows.len()];
+            (0..).zip(rows).for_each(|(place, row)| places[*row as usize] = place);
+            places
+        });
         let column = |request: &ColumnRequest| match columns.decoded_column(batch, request) {
             Some(Column::Interned { ids, values }) => {
                 let mut numbers = Numbers::with_capacity(rows.len().min(1024));
@@ -40,39 +50,46 @@ impl KeptRows {
                 let mut number = |id: u32| {
                     if id == NULL_ID { id } else { numbers.of(u64::from(id), || texts.append_value(values.text(id))) }
                 };
-                let of_row = rows.iter().map(|row| number(ids[*row as usize])).collect();
-                KeptColumn::Texts { of_row, texts: texts.finish() }
+                let of_place = rows.iter().map(|row| number(ids[*row as usize])).collect();
+                KeptColumn::Texts { of_place, texts: texts.finish() }
             }
             _ => KeptColumn::Plain(columns.take(batch, request, rows)),
         };
-        Self { layout: Arc::clone(kept), columns: kept.iter().map(column).collect() }
+        Self { layout: Arc::clone(kept), columns: kept.iter().map(column).collect(), places }
     }
 
     /// Bytes that they take, about.
     #[must_use]
     pub fn size(&self) -> usize {
         let size = |column: &KeptColumn| match column {
-            KeptColumn::Texts { of_row, texts } => size_of_val(of_row.as_slice()) + texts.get_array_memory_size(),
+            KeptColumn::Texts { of_place, texts } => size_of_val(of_place.as_slice()) + texts.get_array_memory_size(),
             KeptColumn::Plain(array) => array.get_array_memory_size(),
         };
-        self.columns.iter().map(size).sum()
+        let places = self.places.as_ref().map_or(0, |places| size_of_val(places.as_slice()));
+        places + self.columns.iter().map(size).sum::<usize>()
     }
 
     /// Rows that are columns already, and go by their places alone.
     #[must_use]
     pub fn of(columns: &[ArrayRef]) -> Self {
-        Self { layout: Arc::new([]), columns: columns.iter().cloned().map(KeptColumn::Plain).collect() }
+        let columns = columns.iter().cloned().map(KeptColumn::Plain).collect();
+        Self { layout: Arc::new([]), columns, places: None }
+    }
+
+    fn place(&self, row: u32) -> usize {
+        self.places.as_ref().map_or(row, |places| places[row as usize]) as usize
     }
 
     fn text(&self, column: usize, row: u32) -> Option<&str> {
+        let place = self.place(row);
         match &self.columns[column] {
-            KeptColumn::Texts { of_row, texts } => {
-                let place = of_row[row as usize];
-                (place != NULL_ID).then(|| texts.value(place as usize))
+            KeptColumn::Texts { of_place, texts } => {
+                let text = of_place[place];
+                (text != NULL_ID).then(|| texts.value(text as usize))
             }
             KeptColumn::Plain(array) => {
                 let texts = array.as_string::<i32>();
-                texts.is_valid(row as usize).then(|| texts.value(row as usize))
+                texts.is_valid(place).then(|| texts.value(place))
             }
         }
     }
@@ -117,7 +134,7 @@ fn column_at(rows: Vec<(&KeptRows, usize, u32)>) -> ArrayRef {
         return Arc::new(rows.iter().map(|(kept, place, row)| kept.text(*place, *row)).collect::<StringArray>());
     }
     let plain = |(number, (kept, place, row)): (usize, &(&KeptRows, usize, u32))| match &kept.columns[*place] {
-        KeptColumn::Plain(array) => (Arc::clone(array), (number, *row as usize)),
+        KeptColumn::Plain(array) => (Arc::clone(array), (number, kept.place(*row))),
         KeptColumn::Texts { .. } => unreachable!("a column has one type"),
     };
     let (arrays, places): (Vec<ArrayRef>, Vec<(usize, usize)>) = rows.iter().enumerate().map(plain).unzip();

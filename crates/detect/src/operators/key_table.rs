@@ -9,16 +9,17 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use super::at_hand::AtHand;
+use super::chunks::Chunks;
 use super::feed::{Fed, FedRow};
 use super::groups::Groups;
-use super::manner::{extrapolated, list_bytes, push, sum_of, table_bytes};
+use super::manner::{extrapolated, sum_of, table_bytes};
 use crate::identities::short;
 
 /// Keys by number.
 #[derive(Debug, Default)]
 pub struct KeyTable {
     table: HashTable<Place>,
-    keys: Vec<Key>,
+    keys: Chunks<Key>,
     free: Vec<u32>,
     /// Keys that may be held by nobody.
     idle: Vec<u32>,
@@ -95,7 +96,7 @@ impl KeyTable {
             self.keys[number as usize] = key;
             number
         } else {
-            push(&mut self.keys, key);
+            self.keys.push(key);
             u32::try_from(self.keys.len() - 1).expect("keys are limited to fewer than 2^32")
         };
         self.table.insert_unique(short(hash), Place { hash, number }, |place| short(place.hash));
@@ -108,7 +109,7 @@ impl KeyTable {
     pub fn bytes_a_key(&self) -> usize {
         let sizes = |step: usize, _| sum_of(self.keys.iter().step_by(step).map(|key| key.bytes.len()));
         let count = self.keys.len().max(1);
-        list_bytes::<Key>(1) + table_bytes::<Place>(1) + extrapolated(self.keys.len(), sizes) / count
+        size_of::<Key>() + table_bytes::<Place>(1) + extrapolated(self.keys.len(), sizes) / count
     }
 
     /// A key's comparable bytes.

@@ -50,12 +50,6 @@ pub fn push<T>(list: &mut Vec<T>, item: T) {
     list.push(item);
 }
 
-/// Bytes of a list that grows so, with what it has for nothing, when so many of its items are in use.
-#[must_use]
-pub fn list_bytes<T>(count: usize) -> usize {
-    count * size_of::<T>() * 3 / 2
-}
-
 /// Bytes of a hash table with so many items, with what it has for nothing: it doubles when it is seven eighths full.
 #[must_use]
 pub fn table_bytes<T>(count: usize) -> usize {

@@ -2,8 +2,9 @@
 
 use hashbrown::HashTable;
 
+use super::chunks::Chunks;
 use super::fold::Fold;
-use super::manner::{extrapolated, list_bytes, push, sum_of, table_bytes};
+use super::manner::{extrapolated, sum_of, table_bytes};
 use super::waits::Wait;
 use crate::plan::Aggregate;
 
@@ -11,9 +12,9 @@ use crate::plan::Aggregate;
 #[derive(Debug)]
 pub struct Panes {
     table: HashTable<Place>,
-    panes: Vec<Pane>,
+    panes: Chunks<Pane>,
     /// A pane's aggregates but the first, which lies in the pane, so that most operators touch one place a pane.
-    others: Vec<Fold>,
+    others: Chunks<Fold>,
     aggregates: Vec<Aggregate>,
     free: Vec<u32>,
     /// By key, the start and number of the pane that was asked for last: most rows follow others of their key. As long
@@ -65,8 +66,8 @@ impl Panes {
     pub fn new(aggregates: Vec<Aggregate>) -> Self {
         Self {
             table: HashTable::new(),
-            panes: Vec::new(),
-            others: Vec::new(),
+            panes: Chunks::default(),
+            others: Chunks::default(),
             aggregates,
             free: Vec::new(),
             latest: Vec::new(),
@@ -85,12 +86,11 @@ impl Panes {
     pub fn bytes(&self) -> usize {
         let width = self.others_a_pane();
         let heap = |number: usize| {
-            let others = self.others[number * width..][..width].iter();
+            let others = (number * width..(number + 1) * width).map(|other| &self.others[other]);
             others.chain([&self.panes[number].first]).map(Fold::bytes).sum::<usize>()
         };
         let heaps = |step: usize, _| sum_of((0..self.panes.len()).step_by(step).map(heap));
-        list_bytes::<Pane>(self.count())
-            + list_bytes::<Fold>(self.count() * width)
+        self.count() * (size_of::<Pane>() + width * size_of::<Fold>())
             + table_bytes::<Place>(self.count())
             + self.latest.len() * size_of::<(i64, u32)>()
             + extrapolated(self.panes.len(), heaps)
@@ -150,8 +150,8 @@ impl Panes {
             self.panes[number as usize] = pane;
             number
         } else {
-            push(&mut self.panes, pane);
-            folds.for_each(|fold| push(&mut self.others, fold));
+            self.panes.push(pane);
+            folds.for_each(|fold| self.others.push(fold));
             u32::try_from(self.panes.len() - 1).expect("panes are limited to fewer than 2^32")
         };
         let place = Place { start, key, number };
@@ -169,8 +169,9 @@ impl Panes {
         if let Ok(entry) = self.table.find_entry(spread(key, start), |place| place.number == number) {
             entry.remove();
         }
-        let others = self.others[number as usize * width..].iter_mut();
-        others.zip(self.aggregates.iter().skip(1)).for_each(|(fold, aggregate)| *fold = Fold::new(&aggregate.kind));
+        for (other, aggregate) in self.aggregates.iter().skip(1).enumerate() {
+            self.others[number as usize * width + other] = Fold::new(&aggregate.kind);
+        }
         if let Some(latest) = self.latest.get_mut(key as usize).filter(|(_, latest)| *latest == number) {
             *latest = (0, NO_PANE);
         }
@@ -214,6 +215,6 @@ impl Panes {
 
     /// All panes in use, with their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Pane)> {
-        (0u32..).zip(&self.panes).filter(|(_, pane)| pane.rows > 0)
+        (0u32..).zip(self.panes.iter()).filter(|(_, pane)| pane.rows > 0)
     }
 }

@@ -164,7 +164,6 @@ pub struct BatchInputs<'a> {
     /// Whether each row passes each filter.
     filters: Option<Vec<Vec<bool>>>,
     aggregates: Vec<Option<Arc<AggregateInput>>>,
-    kept: Option<Arc<KeptRows>>,
 }
 
 impl<'a> BatchInputs<'a> {
@@ -178,7 +177,7 @@ impl<'a> BatchInputs<'a> {
     ) -> Self {
         let all = (0u32..).take(batch.rows.len()).collect();
         let (groups, aggregates) = (vec![None; shared.groupings.len()], vec![None; shared.aggregates.len()]);
-        Self { shared, batch, columns, hasher, all, groups, filters: None, aggregates, kept: None }
+        Self { shared, batch, columns, hasher, all, groups, filters: None, aggregates }
     }
 
     /// Whether something not worked out yet is to be worked out for these rows alone.
@@ -217,15 +216,10 @@ impl<'a> BatchInputs<'a> {
         Shared { values: whole, whole: true }
     }
 
-    /// What found rows need, for these rows at least.
-    pub fn kept(&mut self, rows: &[u32]) -> Shared<KeptRows> {
-        let make = |rows: &[u32]| Arc::new(KeptRows::new(self.batch, self.columns, &self.shared.kept, rows));
-        if self.kept.is_none() && self.few(rows) {
-            return Shared { values: make(rows), whole: false };
-        }
-        let whole = self.kept.clone().unwrap_or_else(|| make(&self.all));
-        self.kept = Some(Arc::clone(&whole));
-        Shared { values: whole, whole: true }
+    /// What found rows need, for these rows.
+    #[must_use]
+    pub fn kept(&self, rows: &[u32]) -> Arc<KeptRows> {
+        Arc::new(KeptRows::new(self.batch, self.columns, &self.shared.kept, rows))
     }
 
     fn aggregate_of_few(&self, number: usize, rows: &[u32]) -> AggregateInput {

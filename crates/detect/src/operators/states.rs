@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::manner::{list_bytes, push, table_bytes};
+use super::chunks::Chunks;
+use super::manner::table_bytes;
 
 /// States by small numbers. As long as the keys of the operator are not few among all there are, a state is found at its
 /// number at once; else by hashing.
 #[derive(Debug)]
 pub struct States<S> {
-    states: Vec<Option<S>>,
+    states: Chunks<Option<S>>,
     free: Vec<u32>,
     places: HashMap<u32, u32, ahash::RandomState>,
     /// By key, its place, or [`NOWHERE`]; as far as it reaches.
@@ -21,7 +22,7 @@ const KEYS_A_STATE: usize = 16;
 
 impl<S> Default for States<S> {
     fn default() -> Self {
-        Self { states: Vec::new(), free: Vec::new(), places: HashMap::default(), direct: Vec::new() }
+        Self { states: Chunks::default(), free: Vec::new(), places: HashMap::default(), direct: Vec::new() }
     }
 }
 
@@ -41,7 +42,7 @@ impl<S> States<S> {
     /// Bytes that are taken beside the states themselves.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let unused = list_bytes::<Option<S>>(self.len()) - self.len() * size_of::<S>();
+        let unused = self.len() * (size_of::<Option<S>>() - size_of::<S>());
         unused + table_bytes::<(u32, u32)>(self.len()) + self.direct.len() * size_of::<u32>()
     }
 
@@ -77,7 +78,7 @@ impl<S> States<S> {
             self.states[place as usize] = Some(state);
             place
         } else {
-            push(&mut self.states, Some(state));
+            self.states.push(Some(state));
             u32::try_from(self.states.len() - 1).expect("keys are limited to fewer than 2^32")
         };
         self.places.insert(key, place);

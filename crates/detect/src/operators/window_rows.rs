@@ -102,7 +102,7 @@ impl RowFeeder {
         let feed = Feed {
             operator: 0,
             aggregates: self.aggregates.iter().map(|looked| whole(Arc::new(self.input(looked, rows)))).collect(),
-            kept: Some(whole(Arc::new(KeptRows::of(rows.columns())))),
+            kept: Some(Arc::new(KeptRows::of(rows.columns()))),
             passes: None,
             rows: Arc::new(FedRows { by_shard: vec![all.clone()], rows: Arc::new(all), groups }),
             side: None,
