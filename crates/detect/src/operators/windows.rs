@@ -18,7 +18,7 @@ use super::feed::{Fed, FedRow};
 use super::fold::{Fold, Total};
 use super::key_table::KeyTable;
 use super::panes::{Pane, Panes};
-use super::post::{Early, NamedValues};
+use super::post::NamedValues;
 use super::runs::{Run, Runs};
 use super::waits::{Wait, Waits};
 use super::window_groups::Groups;
@@ -293,29 +293,17 @@ impl Windows {
         fold
     }
 
-    /// What an aggregate comes to at most: values of two panes are taken to be different ones.
-    fn bound(&self, index: usize, panes: &[u32]) -> Total {
-        if self.panes.aggregates()[index].kind != AggregateKind::CountDistinct {
-            return self.total(index, panes);
-        }
-        let counts = panes.iter().map(|pane| match self.panes.fold(*pane, index).total() {
-            Total::Count(count) => count,
-            _ => 0,
-        });
-        Total::Count(counts.sum())
+    /// What a count comes to at most in these panes: values of two are taken to be different ones.
+    fn most(&self, index: usize, panes: &[u32]) -> i64 {
+        panes.iter().map(|pane| self.panes.fold(*pane, index).count()).sum()
     }
 
-    /// The groups in which a member may find something. Where more values can only help, few groups need their sets of
-    /// values put together.
+    /// The groups in which a member may find something: in most windows no count is large enough for anybody, and nothing
+    /// else need be worked out for them.
     fn promising(&self, member: &Member, groups: &Groups) -> Vec<usize> {
-        let count = groups.len();
-        let live: Vec<usize> = (0..count).filter(|group| member.term.finds(groups.start(*group))).collect();
-        let costly = self.size != self.pane && self.distinct().next().is_some();
-        if !costly || member.post.early() != Early::Lasting || live.is_empty() {
-            return live;
-        }
-        let bounds = member.post.totals(live.len(), |index, row| self.bound(index, groups.panes(live[row])));
-        member.post.promising(&bounds, live.len()).into_iter().map(|row| live[row as usize]).collect()
+        let needed =
+            |group: usize| member.post.patience().growth_needed(&|index| self.most(index, groups.panes(group)));
+        (0..groups.len()).filter(|group| member.term.finds(groups.start(*group)) && needed(*group) == 0).collect()
     }
 
     /// The distinct counts among the aggregates.
