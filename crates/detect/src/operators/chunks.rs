@@ -3,7 +3,7 @@
 
 use std::ops::{Index, IndexMut};
 
-/// Items by number, in pieces of [`ITEMS`], of which the first grows as it has to, so that short lists stay small.
+/// Items by number, in pieces of one length, of which the first grows as it has to, so that short lists stay small.
 #[derive(Debug)]
 pub struct Chunks<T> {
     chunks: Vec<Vec<T>>,
