@@ -45,7 +45,7 @@ pub struct Pane {
     pub rows: u32,
     /// For tumbling windows: what is waited for before early findings are looked for.
     pub wait: Wait,
-    /// For hopping windows: whether rows came to it since early findings of its windows were last looked for.
+    /// Whether rows came to it since early findings of its windows were last looked for.
     pub touched: bool,
     /// Whether a window that it is in has fired.
     pub fired: bool,

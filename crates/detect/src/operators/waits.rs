@@ -66,13 +66,13 @@ impl Waits {
     /// Rows came to a pane, and its counts have grown by so much at most; `new` is what a key waits for that had none.
     pub fn came(&mut self, number: u32, growth: u64, panes: &mut Panes, new: Wait) {
         let pane = panes.get_mut(number);
+        pane.touched = true;
         if self.by_pane {
             if pane.wait.came(growth) {
                 self.due.push(number);
             }
             return;
         }
-        pane.touched = true;
         if !self.of_keys.contains(pane.key) {
             self.of_keys.insert(pane.key, new);
         }

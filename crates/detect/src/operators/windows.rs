@@ -195,44 +195,39 @@ impl Windows {
     fn due_windows(&mut self) -> Vec<(i64, u32)> {
         let mut windows = Vec::new();
         for waiting in self.waits.take_due(&self.panes) {
-            let wait = if self.size == self.slide {
+            let (key, (starts, panes)) = if self.size == self.slide {
                 let Pane { start, key, .. } = *self.panes.get(waiting);
-                windows.push((start, key));
-                growth_needed(&self.members, &|index| self.panes.fold(waiting, index).count())
+                (key, (vec![start], vec![waiting]))
             } else {
-                let panes: Vec<(i64, u32)> = self.panes_of(waiting, i64::MIN, i64::MAX).collect();
-                for (start, pane) in &panes {
-                    if std::mem::take(&mut self.panes.get_mut(*pane).touched) {
-                        windows.extend(self.open_windows(*start).map(|window| (window, waiting)));
-                    }
-                }
-                self.growth_needed_in(&panes)
+                (waiting, self.panes_of(waiting, i64::MIN, i64::MAX).unzip())
             };
-            self.waits.wait(waiting, Wait::new(wait), &mut self.panes);
+            for (start, pane) in starts.iter().zip(&panes) {
+                if std::mem::take(&mut self.panes.get_mut(*pane).touched) {
+                    windows.extend(self.open_windows(*start).map(|window| (window, key)));
+                }
+            }
+            let wait = Wait::new(self.growth_needed_in(&starts, &panes));
+            self.waits.wait(waiting, wait, &mut self.panes);
         }
         // Panes of one key are in the same windows.
         windows.sort_unstable();
         windows.dedup();
-        windows.retain(|(start, _)| start.saturating_add(self.size) > self.watermark);
         windows
     }
 
     /// By how much a count has to grow before a member finds something early in a window of a key that has these panes.
-    fn growth_needed_in(&self, panes: &[(i64, u32)]) -> u64 {
+    fn growth_needed_in(&self, starts: &[i64], panes: &[u32]) -> u64 {
         let mut least = growth_needed(&self.members, &|_| 0);
         if least == 0 {
             return 0;
         }
-        let mut starts: Vec<i64> = panes.iter().flat_map(|(start, _)| self.open_windows(*start)).collect();
-        starts.sort_unstable();
-        starts.dedup();
-        for start in starts {
-            let from = panes.partition_point(|(pane, _)| *pane < start);
-            let to = panes.partition_point(|(pane, _)| *pane < start.saturating_add(self.size));
-            // Values of two panes are taken to be different ones.
-            let counts =
-                |index: usize| panes[from..to].iter().map(|(_, pane)| self.panes.fold(*pane, index).count()).sum();
-            least = least.min(growth_needed(&self.members, &counts));
+        let mut windows: Vec<i64> = starts.iter().flat_map(|start| self.open_windows(*start)).collect();
+        windows.sort_unstable();
+        windows.dedup();
+        for window in windows {
+            let from = starts.partition_point(|start| *start < window);
+            let to = starts.partition_point(|start| *start < window.saturating_add(self.size));
+            least = least.min(growth_needed(&self.members, &|index| self.most(index, &panes[from..to])));
         }
         least
     }
