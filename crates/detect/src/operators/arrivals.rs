@@ -12,18 +12,40 @@ use super::timeline::Pending;
 /// How long a stretch of time is, microseconds. Findings are told when the stretch of their row is over.
 pub const STRETCH: i64 = 15_000_000;
 
-/// A row that waits; packed, since there are as many as rows within the lateness.
+/// A row that waits: small, since there are as many as rows within the lateness.
 #[derive(Debug, Clone, Copy)]
-#[repr(Rust, packed(4))]
 struct Arrived {
-    row: Pending,
     key: u32,
+    /// Microseconds since the start of its stretch.
+    since_start: u32,
+    batch: u32,
+    tagged_index: u32,
 }
+
+impl Arrived {
+    fn new(key: u32, row: Pending) -> Self {
+        let since_start = u32::try_from(row.time - stretch(row.time)).expect("a stretch is shorter than 2^32");
+        Self { key, since_start, batch: row.batch, tagged_index: row.tagged_index }
+    }
+
+    /// The row, of the stretch that starts then.
+    fn row(self, start: i64) -> Pending {
+        Pending { time: start + i64::from(self.since_start), batch: self.batch, tagged_index: self.tagged_index }
+    }
+}
+
+/// Rows of stretches, by their starts.
+type Stretches = BTreeMap<i64, Vec<Arrived>>;
+
+/// Keys that may be counted for one row.
+const KEYS_A_ROW: usize = 4;
 
 /// Rows that wait, by the start of their stretch.
 #[derive(Debug, Default)]
 pub struct Arrivals {
-    stretches: BTreeMap<i64, Vec<Arrived>>,
+    stretches: Stretches,
+    /// Rows of each key that wait, by the place of the key's state: beside states, which are large, since each row counts.
+    waiting: Vec<u32>,
 }
 
 /// The start of the stretch that a time is in.
@@ -33,9 +55,31 @@ pub fn stretch(time: i64) -> i64 {
 }
 
 impl Arrivals {
-    /// A row of a key waits.
-    pub fn push(&mut self, key: u32, row: Pending) {
-        push(self.stretches.entry(stretch(row.time)).or_default(), Arrived { row, key });
+    /// A row of a key, whose state lies at this place, waits.
+    pub fn push(&mut self, key: u32, place: usize, row: Pending) {
+        if place >= self.waiting.len() {
+            self.waiting.resize((place + 1).next_power_of_two(), 0);
+        }
+        self.waiting[place] += 1;
+        push(self.stretches.entry(stretch(row.time)).or_default(), Arrived::new(key, row));
+    }
+
+    /// How many rows wait of the key whose state lies at this place.
+    #[must_use]
+    pub fn waiting(&self, place: usize) -> usize {
+        self.waiting.get(place).map_or(0, |rows| *rows as usize)
+    }
+
+    /// So many rows, which were taken out, of the key whose state lies at this place wait no more.
+    pub fn taken(&mut self, place: usize, rows: usize) {
+        self.waiting[place] -= u32::try_from(rows).expect("no more than wait");
+    }
+
+    /// The state at this place goes.
+    pub fn free(&mut self, place: usize) {
+        if let Some(rows) = self.waiting.get_mut(place) {
+            *rows = 0;
+        }
     }
 
     /// Takes out all rows of stretches that start before `end`, by key, and in order of time in each; those of one time in
@@ -43,25 +87,52 @@ impl Arrivals {
     pub fn take(&mut self, end: i64) -> Vec<(u32, Pending)> {
         let later = self.stretches.split_off(&end);
         let due = std::mem::replace(&mut self.stretches, later);
-        let mut rows = Vec::with_capacity(due.values().map(Vec::len).sum());
-        for stretch in due.into_values() {
-            rows.extend(stretch.into_iter().map(|arrived| (arrived.key, arrived.row)));
-        }
-        rows.sort_by_key(|(key, row)| (*key, row.time));
+        let mut rows = by_key(&due);
+        // Of most keys they are in order already, or few.
+        rows.chunk_by_mut(|(key, _), (next, _)| key == next).for_each(|rows| rows.sort_by_key(|(_, row)| row.time));
         rows
     }
 
     /// Takes out the rows of keys that are gone.
     pub fn forget(&mut self, is_gone: impl Fn(u32) -> bool) -> Vec<Pending> {
-        let rows = self.stretches.values_mut();
-        rows.flat_map(|rows| rows.extract_if(.., |arrived| is_gone(arrived.key))).map(|arrived| arrived.row).collect()
+        let stretches = self.stretches.iter_mut();
+        let gone = stretches.flat_map(|(start, rows)| {
+            rows.extract_if(.., |arrived| is_gone(arrived.key)).map(|arrived| arrived.row(*start))
+        });
+        gone.collect()
     }
 
     /// Bytes that they take.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.stretches.values().map(|rows| rows.capacity() * size_of::<Arrived>()).sum()
+        let rows = self.stretches.values().map(Vec::capacity).sum::<usize>();
+        rows * size_of::<Arrived>() + self.waiting.capacity() * size_of::<u32>()
     }
+}
+
+/// All rows, those of a key together and in the order of their stretches.
+fn by_key(stretches: &Stretches) -> Vec<(u32, Pending)> {
+    let rows = || stretches.iter().flat_map(|(start, rows)| rows.iter().map(|row| (row.key, row.row(*start))));
+    let count: usize = stretches.values().map(Vec::len).sum();
+    let keys = rows().map(|(key, _)| key as usize + 1).max().unwrap_or(0);
+    if keys > KEYS_A_ROW * count {
+        let mut rows: Vec<_> = rows().collect();
+        rows.sort_by_key(|(key, _)| *key);
+        return rows;
+    }
+    // Keys are small numbers: where the rows of each begin is counted, which is faster than to compare them.
+    let mut next = vec![0; keys];
+    rows().for_each(|(key, _)| next[key as usize] += 1);
+    let mut begin = 0;
+    for count in &mut next {
+        begin += std::mem::replace(count, begin);
+    }
+    let mut placed = vec![(0, Pending { time: 0, batch: 0, tagged_index: 0 }); count];
+    for (key, row) in rows() {
+        placed[next[key as usize]] = (key, row);
+        next[key as usize] += 1;
+    }
+    placed
 }
 
 #[cfg(test)]
@@ -73,9 +144,9 @@ mod tests {
         let mut arrivals = Arrivals::default();
         let rows = [(2, 5), (1, 7), (2, 5), (1, STRETCH), (1, -1), (2, 3)];
         for (index, (key, time)) in (0..).zip(rows) {
-            arrivals.push(key, Pending::new(time, 0, index, 0, true));
+            arrivals.push(key, key as usize - 1, Pending::new(time, 0, index, 0, true));
         }
-        assert!((6 * 20..6 * 20 * 4).contains(&arrivals.bytes()), "a row takes 20 bytes");
+        assert!((6 * 16..6 * 16 * 4).contains(&arrivals.bytes()), "a row takes 16 bytes");
         let mut take =
             |end| -> Vec<(u32, u32)> { arrivals.take(end).into_iter().map(|(key, row)| (key, row.index())).collect() };
         assert_eq!(take(STRETCH), [(1, 4), (1, 1), (2, 5), (2, 0), (2, 2)]);
@@ -84,11 +155,40 @@ mod tests {
     }
 
     #[test]
+    fn keys_near_and_far_come_out_as_if_sorted() {
+        for far in [1, 1_000_000] {
+            let (mut arrivals, mut plain) = (Arrivals::default(), Vec::new());
+            for index in 0..5_000u32 {
+                let mixed = index.wrapping_mul(2_654_435_761) >> 8;
+                let (key, time) = (mixed % 700 * far, i64::from(mixed % 97) * STRETCH / 7);
+                arrivals.push(key, 0, Pending::new(time, index, index % 11, 0, index % 3 == 0));
+                plain.push((key, time, index, index % 3 == 0));
+            }
+            plain.sort_by_key(|(key, time, ..)| (*key, *time));
+            let taken = arrivals.take(i64::MAX).into_iter();
+            let taken: Vec<_> = taken.map(|(key, row)| (key, row.time, row.batch, row.may_pass())).collect();
+            assert_eq!(taken, plain);
+        }
+    }
+
+    #[test]
+    fn a_key_whose_state_goes_leaves_its_place_as_it_was() {
+        let mut arrivals = Arrivals::default();
+        (0..3).for_each(|index| arrivals.push(7, 1, Pending::new(0, 0, index, 0, true)));
+        arrivals.taken(1, 1);
+        assert_eq!((arrivals.waiting(0), arrivals.waiting(1), arrivals.waiting(100)), (0, 2, 0));
+        arrivals.free(1);
+        arrivals.free(100);
+        assert_eq!(arrivals.waiting(1), 0);
+    }
+
+    #[test]
     fn rows_of_keys_that_are_gone_are_taken_out() {
         let mut arrivals = Arrivals::default();
-        (0..10).for_each(|index| arrivals.push(index % 2, Pending::new(i64::from(index) * STRETCH, 0, index, 0, true)));
-        let gone: Vec<u32> = arrivals.forget(|key| key == 1).into_iter().map(Pending::index).collect();
-        assert_eq!(gone, [1, 3, 5, 7, 9]);
+        let row = |index| Pending::new(i64::from(index) * STRETCH, 0, index, 0, true);
+        (0..10).for_each(|index| arrivals.push(index % 2, index as usize % 2, row(index)));
+        let gone: Vec<_> = arrivals.forget(|key| key == 1).into_iter().map(|row| (row.index(), row.time)).collect();
+        assert_eq!(gone, [1, 3, 5, 7, 9].map(|index| (index, i64::from(index) * STRETCH)));
         assert_eq!(arrivals.take(i64::MAX).len(), 5);
     }
 

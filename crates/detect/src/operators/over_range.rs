@@ -125,15 +125,14 @@ impl OverRange {
         }
     }
 
-    fn insert(&mut self, key: u32, record: Pending) {
+    fn insert(&mut self, key: u32, place: usize, record: Pending) {
         let time = record.time;
-        let state = self.keys.get_mut(key).expect("it was made when missing");
         self.held.hold(record.batch);
         if let Some((arrivals, _)) = &mut self.arrivals {
-            state.waiting += 1;
-            arrivals.push(key, record);
+            arrivals.push(key, place, record);
             return;
         }
+        let state = self.keys.get_mut(key).expect("it was made when missing");
         let number = state.put(record, &mut self.held);
         let base = state.timeline.base();
         for (cursor, aggregate) in state.previews.iter_mut().zip(&self.aggregates) {
@@ -152,24 +151,35 @@ impl OverRange {
     /// Puts rows that have waited, all of one key and in order, into its timeline, where there is room; how many there are
     /// then that are pending.
     fn admit(&mut self, rows: &[(u32, Pending)]) -> usize {
-        let state = self.keys.get_mut(rows[0].0).expect("keys of which rows wait stay");
-        state.waiting -= rows.len();
+        let place = self.keys.place(rows[0].0).expect("keys of which rows wait stay");
+        if let Some((arrivals, _)) = &mut self.arrivals {
+            arrivals.taken(place, rows.len());
+        }
+        let state = self.keys.get_mut(rows[0].0).expect("it has a place");
         for (_, row) in rows {
             state.put(*row, &mut self.held);
         }
         state.timeline.pending().len()
     }
 
-    fn make_key(&mut self, key: u32, keys: &mut KeyTable) {
+    /// The place of a key's state, which is made if there is none.
+    fn make_key(&mut self, key: u32, keys: &mut KeyTable) -> usize {
         if !self.keys.contains(key) {
             keys.hold(key);
             let cursors = self.aggregates.iter().map(|aggregate| Cursor::start(aggregate, 0)).collect();
             self.keys.insert(key, KeyState { cursors, next_due: i64::MAX, ..KeyState::default() });
         }
+        self.keys.place(key).expect("it has a state")
     }
 
-    /// The key of each row that is not too late.
-    fn place(&mut self, fed: &Fed<'_>, keys: &mut KeyTable) -> Vec<(FedRow, u32)> {
+    /// How many rows of a key wait.
+    fn waiting(&self, key: u32) -> usize {
+        let waiting = self.arrivals.as_ref().zip(self.keys.place(key));
+        waiting.map_or(0, |((arrivals, _), place)| arrivals.waiting(place))
+    }
+
+    /// The key of each row that is not too late, and the place of its state.
+    fn place(&mut self, fed: &Fed<'_>, keys: &mut KeyTable) -> Vec<(FedRow, (u32, usize))> {
         let mut placed = Vec::with_capacity(fed.count());
         for row in fed.rows() {
             if fed.time(row) < self.watermark {
@@ -177,8 +187,7 @@ impl OverRange {
                 continue;
             }
             let key = keys.of_row(fed, row);
-            self.make_key(key, keys);
-            placed.push((row, key));
+            placed.push((row, (key, self.make_key(key, keys))));
         }
         placed
     }
@@ -194,6 +203,10 @@ impl OverRange {
     }
 
     fn remove_key(&mut self, key: u32, keys: &mut KeyTable) {
+        let place = self.keys.place(key);
+        if let Some(((arrivals, _), place)) = self.arrivals.as_mut().zip(place) {
+            arrivals.free(place);
+        }
         if let Some(mut state) = self.keys.remove(key) {
             state.timeline.drop_first(state.timeline.len(), &mut self.held);
             self.touched.remove(&key);
@@ -203,8 +216,8 @@ impl OverRange {
 
     /// Throws out keys until so many are left, those of least count that never fired first.
     fn evict(&mut self, keep: usize, keys: &mut KeyTable) {
-        let rank = |state: &KeyState| (!state.firing.is_empty(), state.timeline.len() + state.waiting);
-        let mut idle: Vec<(Rank, u32)> = self.keys.iter().map(|(key, state)| (rank(state), key)).collect();
+        let rank = |key, state: &KeyState| (!state.firing.is_empty(), state.timeline.len() + self.waiting(key));
+        let mut idle: Vec<(Rank, u32)> = self.keys.iter().map(|(key, state)| (rank(key, state), key)).collect();
         let out = idle.len().saturating_sub(keep);
         if out < idle.len() {
             idle.select_nth_unstable(out);
@@ -436,6 +449,7 @@ impl OverRange {
         common: &mut Common<'_>,
         found: &mut Vec<Finding>,
     ) {
+        let waiting = self.waiting(key);
         let Self { early, aggregates, held, reach, .. } = self;
         let Some(state) = self.keys.get_mut(key) else { return };
         if *early == Early::FirstSeen {
@@ -445,7 +459,7 @@ impl OverRange {
         let next = match (state.timeline.pending().front(), state.timeline.last_time()) {
             (Some(pending), _) => pending.time,
             (None, Some(last)) => last.saturating_add(*reach),
-            (None, None) if state.waiting > 0 => i64::MAX,
+            (None, None) if waiting > 0 => i64::MAX,
             (None, None) => return self.remove_key(key, common.keys),
         };
         state.next_due = next;
@@ -477,13 +491,13 @@ impl StatefulOperator for OverRange {
     fn feed(&mut self, fed: &Fed<'_>, common: &mut Common<'_>) {
         let keys = &mut *common.keys;
         let (mut first, mut batch) = (0, self.held.begin(fed, 0));
-        for (row, key) in self.place(fed, keys) {
+        for (row, (key, place)) in self.place(fed, keys) {
             if row.index - first >= MOST_ROWS {
                 self.held.release(batch);
                 (first, batch) = (row.index, self.held.begin(fed, row.index));
             }
             let (counted, may_pass) = (self.counted(fed, row), fed.may_pass(row));
-            self.insert(key, Pending::new(fed.time(row), batch, row.index - first, counted, may_pass));
+            self.insert(key, place, Pending::new(fed.time(row), batch, row.index - first, counted, may_pass));
             if fed.windows().is_some_and(|windows| !windows[row.index as usize].complete) {
                 self.keys.get_mut(key).expect("a row was just put in").incomplete = true;
             }

@@ -14,8 +14,6 @@ use crate::plan::Aggregate;
 pub struct KeyState {
     /// Its records.
     pub timeline: Timeline,
-    /// Rows that are not in the timeline yet.
-    pub waiting: usize,
     /// One an aggregate, over settled rows.
     pub cursors: Vec<Cursor>,
     /// One an aggregate, over pending rows as they stand; none until the first is looked at.

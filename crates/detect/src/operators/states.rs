@@ -46,7 +46,9 @@ impl<S> States<S> {
         unused + table_bytes::<(u32, u32)>(self.len()) + self.direct.len() * size_of::<u32>()
     }
 
-    fn place(&self, key: u32) -> Option<usize> {
+    /// Where the state of a key lies: a small number, which is another's when the state is gone.
+    #[must_use]
+    pub fn place(&self, key: u32) -> Option<usize> {
         match self.direct.get(key as usize) {
             Some(&NOWHERE) => None,
             Some(place) => Some(*place as usize),

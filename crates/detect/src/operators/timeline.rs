@@ -32,10 +32,10 @@ pub struct Pending {
     pub batch: u32,
     /// Its index among the rows of the batch that the operator wants. In the high bits what saves looking into the batch:
     /// for each of the first aggregates whether it counts there, and whether it may be found.
-    index: u32,
+    pub(super) tagged_index: u32,
 }
 
-/// Bits of [`Pending`]'s index that are the index.
+/// Bits of [`Pending`]'s tagged index that are the index.
 const INDEX_BITS: u32 = 24;
 /// Rows of one batch that can be told apart.
 pub const MOST_ROWS: u32 = 1 << INDEX_BITS;
@@ -51,23 +51,23 @@ impl Pending {
     pub fn new(time: i64, batch: u32, index: u32, counted: u8, may_pass: bool) -> Self {
         debug_assert!(index < MOST_ROWS && counted >> KNOWN_AGGREGATES == 0);
         let may_pass = if may_pass { MAY_PASS } else { 0 };
-        Self { time, batch, index: index | u32::from(counted) << INDEX_BITS | may_pass }
+        Self { time, batch, tagged_index: index | u32::from(counted) << INDEX_BITS | may_pass }
     }
 
     /// Whether its row may be found.
     #[must_use]
     pub fn may_pass(self) -> bool {
-        self.index & MAY_PASS != 0
+        self.tagged_index & MAY_PASS != 0
     }
 
     /// Its index among the rows of the batch that the operator wants.
     #[must_use]
     pub fn index(self) -> u32 {
-        self.index & (MOST_ROWS - 1)
+        self.tagged_index & (MOST_ROWS - 1)
     }
 
     fn counts(self, aggregate: usize) -> Option<bool> {
-        (aggregate < KNOWN_AGGREGATES).then(|| self.index >> INDEX_BITS & 1 << aggregate != 0)
+        (aggregate < KNOWN_AGGREGATES).then(|| self.tagged_index >> INDEX_BITS & 1 << aggregate != 0)
     }
 }
 
