@@ -34,6 +34,17 @@ impl Arrived {
     }
 }
 
+/// A row that has waited.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// Its key.
+    pub key: u32,
+    /// The row.
+    pub row: Pending,
+    /// What was read of it as it was taken out.
+    pub hash: u128,
+}
+
 /// Rows of stretches, by their starts.
 type Stretches = BTreeMap<i64, Vec<Arrived>>;
 
@@ -83,13 +94,14 @@ impl Arrivals {
     }
 
     /// Takes out all rows of stretches that start before `end`, by key, and in order of time in each; those of one time in
-    /// the order in which they came.
-    pub fn take(&mut self, end: i64) -> Vec<(u32, Pending)> {
+    /// the order in which they came. `hash` reads something of each, about in the order in which they came.
+    pub fn take(&mut self, end: i64, hash: impl Fn(Pending) -> u128) -> Vec<Arrival> {
         let later = self.stretches.split_off(&end);
         let due = std::mem::replace(&mut self.stretches, later);
-        let mut rows = by_key(&due);
+        let mut rows = by_key(due, hash);
         // Of most keys they are in order already, or few.
-        rows.chunk_by_mut(|(key, _), (next, _)| key == next).for_each(|rows| rows.sort_by_key(|(_, row)| row.time));
+        rows.chunk_by_mut(|row, next| row.key == next.key)
+            .for_each(|rows| rows.sort_by_key(|arrival| arrival.row.time));
         rows
     }
 
@@ -111,26 +123,34 @@ impl Arrivals {
 }
 
 /// All rows, those of a key together and in the order of their stretches.
-fn by_key(stretches: &Stretches) -> Vec<(u32, Pending)> {
-    let rows = || stretches.iter().flat_map(|(start, rows)| rows.iter().map(|row| (row.key, row.row(*start))));
+fn by_key(stretches: Stretches, hash: impl Fn(Pending) -> u128) -> Vec<Arrival> {
     let count: usize = stretches.values().map(Vec::len).sum();
-    let keys = rows().map(|(key, _)| key as usize + 1).max().unwrap_or(0);
-    if keys > KEYS_A_ROW * count {
-        let mut rows: Vec<_> = rows().collect();
-        rows.sort_by_key(|(key, _)| *key);
-        return rows;
-    }
+    let keys = || stretches.values().flatten().map(|row| row.key as usize);
+    let most = keys().max().map_or(0, |key| key + 1);
     // Keys are small numbers: where the rows of each begin is counted, which is faster than to compare them.
-    let mut next = vec![0; keys];
-    rows().for_each(|(key, _)| next[key as usize] += 1);
+    let mut next = vec![0; if most <= KEYS_A_ROW * count { most } else { 0 }];
+    if !next.is_empty() {
+        keys().for_each(|key| next[key] += 1);
+    }
     let mut begin = 0;
     for count in &mut next {
         begin += std::mem::replace(count, begin);
     }
-    let mut placed = vec![(0, Pending { time: 0, batch: 0, tagged_index: 0 }); count];
-    for (key, row) in rows() {
-        placed[next[key as usize]] = (key, row);
-        next[key as usize] += 1;
+    let arrivals = stretches
+        .into_iter()
+        .flat_map(|(start, rows)| rows.into_iter().map(move |arrived| (arrived.key, arrived.row(start))));
+    let arrivals = arrivals.map(|(key, row)| Arrival { key, row, hash: hash(row) });
+    if next.is_empty() {
+        let mut rows: Vec<Arrival> = arrivals.collect();
+        rows.sort_by_key(|arrival| arrival.key);
+        return rows;
+    }
+    let nothing = Arrival { key: 0, row: Pending { time: 0, batch: 0, tagged_index: 0 }, hash: 0 };
+    let mut placed = vec![nothing; count];
+    for arrival in arrivals {
+        let place = &mut next[arrival.key as usize];
+        placed[*place] = arrival;
+        *place += 1;
     }
     placed
 }
@@ -147,8 +167,9 @@ mod tests {
             arrivals.push(key, key as usize - 1, Pending::new(time, 0, index, 0, true));
         }
         assert!((6 * 16..6 * 16 * 4).contains(&arrivals.bytes()), "a row takes 16 bytes");
-        let mut take =
-            |end| -> Vec<(u32, u32)> { arrivals.take(end).into_iter().map(|(key, row)| (key, row.index())).collect() };
+        let mut take = |end| -> Vec<(u32, u32)> {
+            arrivals.take(end, |_| 0).into_iter().map(|arrival| (arrival.key, arrival.row.index())).collect()
+        };
         assert_eq!(take(STRETCH), [(1, 4), (1, 1), (2, 5), (2, 0), (2, 2)]);
         assert_eq!(take(STRETCH), []);
         assert_eq!(take(i64::MAX), [(1, 3)]);
@@ -158,6 +179,7 @@ mod tests {
     fn keys_near_and_far_come_out_as_if_sorted() {
         for far in [1, 1_000_000] {
             let (mut arrivals, mut plain) = (Arrivals::default(), Vec::new());
+            let mut taken = Vec::new();
             for index in 0..5_000u32 {
                 let mixed = index.wrapping_mul(2_654_435_761) >> 8;
                 let (key, time) = (mixed % 700 * far, i64::from(mixed % 97) * STRETCH / 7);
@@ -165,8 +187,10 @@ mod tests {
                 plain.push((key, time, index, index % 3 == 0));
             }
             plain.sort_by_key(|(key, time, ..)| (*key, *time));
-            let taken = arrivals.take(i64::MAX).into_iter();
-            let taken: Vec<_> = taken.map(|(key, row)| (key, row.time, row.batch, row.may_pass())).collect();
+            for Arrival { key, row, hash } in arrivals.take(i64::MAX, |row| u128::from(row.batch)) {
+                assert_eq!(hash, u128::from(row.batch));
+                taken.push((key, row.time, row.batch, row.may_pass()));
+            }
             assert_eq!(taken, plain);
         }
     }
@@ -189,7 +213,7 @@ mod tests {
         (0..10).for_each(|index| arrivals.push(index % 2, index as usize % 2, row(index)));
         let gone: Vec<_> = arrivals.forget(|key| key == 1).into_iter().map(|row| (row.index(), row.time)).collect();
         assert_eq!(gone, [1, 3, 5, 7, 9].map(|index| (index, i64::from(index) * STRETCH)));
-        assert_eq!(arrivals.take(i64::MAX).len(), 5);
+        assert_eq!(arrivals.take(i64::MAX, |_| 0).len(), 5);
     }
 
     #[test]

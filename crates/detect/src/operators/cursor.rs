@@ -4,9 +4,9 @@ use std::collections::{HashMap, VecDeque};
 
 use watchfire_record::limits::DISTINCT_VALUES;
 
+use super::candidates::KeyRecords;
 use super::fold::{Total, beats};
-use super::held::HeldFeeds;
-use super::timeline::{Cell, Timeline};
+use super::timeline::Cell;
 use crate::identities::BuildAlreadyHashed;
 use crate::plan::aggregates::Tally;
 use crate::plan::{Aggregate, AggregateKind};
@@ -78,31 +78,25 @@ impl Cursor {
     }
 
     /// The aggregate of this index over the range of a row at `time`.
-    pub fn slide(
-        &mut self,
-        index: usize,
-        aggregate: &Aggregate,
-        timeline: &Timeline,
-        held: &HeldFeeds,
-        time: i64,
-    ) -> Total {
+    pub fn slide(&mut self, index: usize, aggregate: &Aggregate, records: &KeyRecords<'_>, time: i64) -> Total {
+        let timeline = records.timeline;
         if time < self.time || self.low < timeline.base() {
             *self = Self::start(aggregate, timeline.base());
         }
         self.time = time;
         let (from, to) = (time.saturating_sub(aggregate.frame.0), time.saturating_sub(aggregate.frame.1));
         while timeline.time(self.high).is_some_and(|time| time <= to) {
-            self.add(index, aggregate, timeline, held);
+            self.add(index, aggregate, records);
             self.high += 1;
         }
         while self.low < self.high && timeline.time(self.low).is_some_and(|time| time < from) {
-            self.remove(index, timeline, held);
+            self.remove(index, records);
             self.low += 1;
         }
-        self.total(index, timeline, held)
+        self.total(index, records)
     }
 
-    fn total(&self, index: usize, timeline: &Timeline, held: &HeldFeeds) -> Total {
+    fn total(&self, index: usize, records: &KeyRecords<'_>) -> Total {
         match &self.values {
             Counted::Rows => Total::Count(self.count),
             Counted::Different(values) => {
@@ -110,25 +104,25 @@ impl Cursor {
             }
             Counted::Tally(tally) => Total::Tally(**tally),
             Counted::Extremes(extremes) => {
-                let first = extremes.front().and_then(|number| ordered(timeline, held, *number, index));
+                let first = extremes.front().and_then(|number| ordered(records, *number, index));
                 Total::Extreme(first.map(Into::into))
             }
         }
     }
 
-    fn add(&mut self, index: usize, aggregate: &Aggregate, timeline: &Timeline, held: &HeldFeeds) {
+    fn add(&mut self, index: usize, aggregate: &Aggregate, records: &KeyRecords<'_>) {
         if matches!(self.values, Counted::Rows) {
-            self.count += i64::from(timeline.counts(held, self.high, index));
+            self.count += i64::from(records.counts(self.high, index));
             return;
         }
-        let Some(cell) = timeline.cell(held, self.high, index) else { return };
+        let Some(cell) = records.cell(self.high, index) else { return };
         self.count += 1;
         match (&mut self.values, cell) {
             (Counted::Different(values), Cell::Hash(value)) => *values.entry(value).or_default() += 1,
             (Counted::Tally(tally), Cell::Integer(value)) => tally.add(value),
             (Counted::Extremes(extremes), Cell::Ordered(value)) => {
                 let loses = |number: &u64| {
-                    let kept = ordered(timeline, held, *number, index);
+                    let kept = ordered(records, *number, index);
                     kept.is_none_or(|kept| !beats(&aggregate.kind, kept, value))
                 };
                 while extremes.back().is_some_and(loses) {
@@ -140,12 +134,12 @@ impl Cursor {
         }
     }
 
-    fn remove(&mut self, index: usize, timeline: &Timeline, held: &HeldFeeds) {
+    fn remove(&mut self, index: usize, records: &KeyRecords<'_>) {
         if matches!(self.values, Counted::Rows) {
-            self.count -= i64::from(timeline.counts(held, self.low, index));
+            self.count -= i64::from(records.counts(self.low, index));
             return;
         }
-        let Some(cell) = timeline.cell(held, self.low, index) else { return };
+        let Some(cell) = records.cell(self.low, index) else { return };
         self.count -= 1;
         match (&mut self.values, cell) {
             (Counted::Different(values), Cell::Hash(value)) => {
@@ -165,8 +159,8 @@ impl Cursor {
     }
 }
 
-fn ordered<'a>(timeline: &'a Timeline, held: &'a HeldFeeds, number: u64, index: usize) -> Option<&'a [u8]> {
-    match timeline.cell(held, number, index) {
+fn ordered<'a>(records: &KeyRecords<'a>, number: u64, index: usize) -> Option<&'a [u8]> {
+    match records.cell(number, index) {
         Some(Cell::Ordered(value)) => Some(value),
         _ => None,
     }

@@ -12,6 +12,7 @@ use super::manner::{extrapolated, sum_of};
 use super::record_table::{RecordNumber, RecordTable};
 use super::records::Records;
 use super::shared::Shared;
+use super::timeline::{Cell, Pending, cell};
 use super::window_rows::FinalWindow;
 
 /// What is held of one batch.
@@ -105,6 +106,16 @@ impl HeldFeeds {
         self.feeds.push_back((Some(held), 1));
         let last = u32::try_from(self.feeds.len() - 1).expect("far fewer than 2^32 batches are held");
         self.first.wrapping_add(last)
+    }
+
+    /// The hash of a row's value for an aggregate that counts different ones; anything if the row does not count there.
+    #[must_use]
+    pub fn hash(&self, row: Pending, aggregate: usize) -> u128 {
+        let (input, place) = self.get(row.batch).aggregate(aggregate, row.index());
+        match cell(input, place) {
+            Some(Cell::Hash(hash)) => hash,
+            _ => 0,
+        }
     }
 
     fn place(&self, number: u32) -> usize {

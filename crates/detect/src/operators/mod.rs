@@ -2,6 +2,7 @@
 
 pub mod arrivals;
 pub mod at_hand;
+pub mod candidates;
 pub mod chunks;
 pub mod cursor;
 pub mod distinct;

@@ -5,18 +5,19 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use datafusion_common::Result;
-use watchfire_record::limits::{DISTINCT_VALUES, EVIDENCE_RECORDS};
+use watchfire_record::limits::EVIDENCE_RECORDS;
 use watchfire_record::{Evidence, Finding, FindingId, State, Stream, Value};
 
-use super::arrivals::{Arrivals, stretch};
+use super::arrivals::{Arrival, Arrivals, stretch};
+use super::candidates::{Ahead, Candidates, Look};
 use super::cursor::Cursor;
 use super::feed::{Fed, FedRow};
 use super::firing::least_event_ids;
-use super::fold::{Total, Totals};
 use super::held::HeldFeeds;
 use super::kept;
 use super::key_table::KeyTable;
@@ -30,17 +31,8 @@ use super::versions::RangeVersion;
 use super::{Common, Manner, Newcomer, OperatorStatistics, StatefulOperator};
 use crate::detector::Detector;
 use crate::lifetime::{Lifetime, live_parts};
-use crate::plan::{Aggregate, AggregateKind, Operator};
+use crate::plan::{Aggregate, Operator};
 use crate::value::{Subject, finding_id, value_at};
-
-/// Rows whose aggregates are known.
-#[derive(Debug, Default)]
-struct Candidates {
-    /// Key and number of each row's record.
-    rows: Vec<(u32, u64)>,
-    /// One an aggregate, of all rows.
-    totals: Vec<Totals>,
-}
 
 /// Sliding ranges of one detector in one shard.
 pub struct OverRange {
@@ -149,17 +141,19 @@ impl OverRange {
     }
 
     /// Puts rows that have waited, all of one key and in order, into its timeline, where there is room; how many there are
-    /// then that are pending.
-    fn admit(&mut self, rows: &[(u32, Pending)]) -> usize {
-        let place = self.keys.place(rows[0].0).expect("keys of which rows wait stay");
-        if let Some((arrivals, _)) = &mut self.arrivals {
-            arrivals.taken(place, rows.len());
+    /// then that are pending, and the number of the first that was put in.
+    fn admit(&mut self, arrivals: &[Arrival]) -> (usize, u64) {
+        let key = arrivals[0].key;
+        let place = self.keys.place(key).expect("keys of which rows wait stay");
+        if let Some((waiting, _)) = &mut self.arrivals {
+            waiting.taken(place, arrivals.len());
         }
-        let state = self.keys.get_mut(rows[0].0).expect("it has a place");
-        for (_, row) in rows {
-            state.put(*row, &mut self.held);
+        let state = self.keys.get_mut(key).expect("it has a place");
+        let first = state.timeline.first_pending() + state.timeline.pending().len() as u64;
+        for arrival in arrivals {
+            state.put(arrival.row, &mut self.held);
         }
-        state.timeline.pending().len()
+        (state.timeline.pending().len(), first)
     }
 
     /// The place of a key's state, which is made if there is none.
@@ -234,33 +228,11 @@ impl OverRange {
     }
 
     /// Adds the rows of a key's pending records of these numbers, in order, to what is to be judged, if they may pass.
-    fn look(&mut self, key: u32, numbers: std::ops::Range<u64>, preview: bool, candidates: &mut Candidates) {
-        let Self { keys, aggregates, held, .. } = self;
-        let Some(state) = keys.get_mut(key) else { return };
-        let KeyState { timeline, cursors, previews, incomplete, .. } = state;
-        if preview && previews.is_empty() {
-            *previews = aggregates.iter().map(|aggregate| Cursor::start(aggregate, timeline.base())).collect();
-        }
-        let cursors = if preview { previews } else { cursors };
-        if candidates.totals.is_empty() {
-            candidates.totals = aggregates.iter().map(|aggregate| Totals::new(&aggregate.kind)).collect();
-        }
-        for number in numbers.clone() {
-            let Some(row) = timeline.pending_at(number) else { continue };
-            // The last one takes the cursors along in any case: what no later row reaches can go.
-            if !row.may_pass() && number + 1 < numbers.end {
-                continue;
-            }
-            for (index, (cursor, aggregate)) in cursors.iter_mut().zip(&*aggregates).enumerate() {
-                let total = cursor.slide(index, aggregate, timeline, held, row.time);
-                if row.may_pass() {
-                    *incomplete |= is_saturated(aggregate, &total);
-                    candidates.totals[index].push(total);
-                }
-            }
-            if row.may_pass() {
-                candidates.rows.push((key, number));
-            }
+    fn look(&mut self, key: u32, numbers: Range<u64>, manner: (bool, Ahead<'_>), candidates: &mut Candidates) {
+        let (preview, ahead) = manner;
+        if let Some(state) = self.keys.get_mut(key) {
+            let look = Look { aggregates: &self.aggregates, held: &self.held, ahead, preview };
+            candidates.add(key, state, numbers, look);
         }
     }
 
@@ -393,39 +365,37 @@ impl OverRange {
     }
 
     /// The first pending records of a key, so many, are to be settled.
-    fn settle_key(
-        &mut self,
-        key: u32,
-        count: usize,
-        watermark: i64,
-        due: &mut Due,
-        common: &mut Common<'_>,
-        found: &mut Vec<Finding>,
-    ) {
+    fn wake(&mut self, key: u32, count: usize, ahead: Ahead<'_>, due: &mut Due) {
         let first = self.state(key).timeline.first_pending();
-        self.look(key, first..first + count as u64, false, &mut due.candidates);
+        self.look(key, first..first + count as u64, (false, ahead), &mut due.candidates);
         due.keys.push((key, count));
-        if due.candidates.rows.len() >= CHUNK {
-            self.settle(due, watermark, common, found);
-        }
     }
 
     /// Settles rows that have waited, of all keys; then keys go of which nothing can be reached any more.
     fn settle_arrived(
         &mut self,
-        rows: &[(u32, Pending)],
+        arrivals: &[Arrival],
         watermark: i64,
         common: &mut Common<'_>,
         found: &mut Vec<Finding>,
     ) {
+        let aggregate = Ahead::aggregate(&self.aggregates);
         let mut due = Due::default();
-        for rows in rows.chunk_by(|(key, _), (next, _)| key == next) {
-            let count = self.admit(rows);
-            self.settle_key(rows[0].0, count, watermark, &mut due, common, found);
+        for arrivals in arrivals.chunk_by(|arrival, next| arrival.key == next.key) {
+            let (count, first) = self.admit(arrivals);
+            self.wake(arrivals[0].key, count, Ahead::new(aggregate, first, arrivals), &mut due);
+            self.settle_if_many(&mut due, watermark, common, found);
         }
         self.settle(&mut due, watermark, common, found);
         for key in self.woken(watermark) {
             self.after_settling((key, 0), watermark, common, found);
+        }
+    }
+
+    /// Settles what is to be settled once it is enough to be judged at once.
+    fn settle_if_many(&mut self, due: &mut Due, watermark: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
+        if due.candidates.rows.len() >= CHUNK {
+            self.settle(due, watermark, common, found);
         }
     }
 
@@ -521,7 +491,7 @@ impl StatefulOperator for OverRange {
             let until = last.saturating_add(self.reach);
             let from = state.timeline.first_at(first).max(state.timeline.first_pending());
             let to = state.timeline.first_at(until.saturating_add(1));
-            self.look(key, from..to, true, &mut candidates);
+            self.look(key, from..to, (true, Ahead::default()), &mut candidates);
             spans.push((key, first..=until));
         }
         let mut still = HashSet::new();
@@ -543,8 +513,9 @@ impl StatefulOperator for OverRange {
             let end = if watermark == i64::MAX { watermark } else { stretch(watermark) };
             if end > *until {
                 *until = end;
-                let rows = arrivals.take(end);
-                self.settle_arrived(&rows, end, common, found);
+                let (held, aggregate) = (&self.held, Ahead::aggregate(&self.aggregates));
+                let arrived = arrivals.take(end, |row| aggregate.map_or(0, |aggregate| held.hash(row, aggregate)));
+                self.settle_arrived(&arrived, end, common, found);
             }
             return;
         }
@@ -552,7 +523,8 @@ impl StatefulOperator for OverRange {
         for key in self.woken(watermark) {
             let timeline = &self.state(key).timeline;
             let count = timeline.pending().partition_point(|pending| pending.time < watermark);
-            self.settle_key(key, count, watermark, &mut due, common, found);
+            self.wake(key, count, Ahead::default(), &mut due);
+            self.settle_if_many(&mut due, watermark, common, found);
         }
         self.settle(&mut due, watermark, common, found);
     }
@@ -591,9 +563,4 @@ impl StatefulOperator for OverRange {
         let bytes = bytes + self.arrivals.as_ref().map_or(0, |(arrivals, _)| arrivals.bytes());
         OperatorStatistics { keys: self.keys.len() as u64, bytes: bytes as u64, ..self.statistics }
     }
-}
-
-fn is_saturated(aggregate: &Aggregate, total: &Total) -> bool {
-    let full = matches!(total, Total::Count(count) if *count >= DISTINCT_VALUES as i64);
-    aggregate.kind == AggregateKind::CountDistinct && full
 }

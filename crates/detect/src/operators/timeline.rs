@@ -66,7 +66,9 @@ impl Pending {
         self.tagged_index & (MOST_ROWS - 1)
     }
 
-    fn counts(self, aggregate: usize) -> Option<bool> {
+    /// Whether it counts for an aggregate, if that is known without its batch.
+    #[must_use]
+    pub fn counts(self, aggregate: usize) -> Option<bool> {
         (aggregate < KNOWN_AGGREGATES).then(|| self.tagged_index >> INDEX_BITS & 1 << aggregate != 0)
     }
 }
@@ -303,7 +305,9 @@ fn owned(cell: Option<Cell<&[u8]>>) -> Cell<Box<[u8]>> {
     }
 }
 
-fn cell(input: &AggregateInput, row: u32) -> Option<Cell<&[u8]>> {
+/// What an aggregate looks at in a row; `None` if the row does not count there.
+#[must_use]
+pub fn cell(input: &AggregateInput, row: u32) -> Option<Cell<&[u8]>> {
     input.counts(row).then(|| match &input.values {
         Values::None => Cell::None,
         Values::Grouped(groups) => Cell::Hash(groups.hashes[groups.of_row[row as usize] as usize]),
