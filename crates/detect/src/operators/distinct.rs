@@ -3,10 +3,12 @@
 use hashbrown::HashTable;
 use watchfire_record::limits::DISTINCT_VALUES;
 
-/// Hashes of different values: a short list, or, when they are many, a table. At [`DISTINCT_VALUES`] it is full and takes
-/// no more.
+/// Hashes of different values: one, a short list, or, when they are many, a table. At [`DISTINCT_VALUES`] it is full and
+/// takes no more.
 #[derive(Debug)]
 pub enum DistinctValues {
+    /// A single one, for which no memory is asked.
+    One(Hash),
     /// In the order of their coming.
     Few(Vec<Hash>),
     /// By their hash.
@@ -35,6 +37,7 @@ impl DistinctValues {
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
+            Self::One(_) => 1,
             Self::Few(values) => values.len(),
             Self::Many(values) => values.len(),
         }
@@ -50,6 +53,7 @@ impl DistinctValues {
     #[must_use]
     pub fn bytes(&self) -> usize {
         match self {
+            Self::One(_) => 0,
             Self::Few(values) => values.capacity() * size_of::<Hash>(),
             Self::Many(values) => size_of::<HashTable<Hash>>() + values.capacity() * (size_of::<Hash>() + 1),
         }
@@ -59,6 +63,13 @@ impl DistinctValues {
     pub fn insert(&mut self, value: u128) {
         let value = halves(value);
         match self {
+            Self::One(known) if *known == value => {}
+            Self::One(known) => {
+                let mut list = Vec::with_capacity(4);
+                list.extend([*known, value]);
+                *self = Self::Few(list);
+            }
+            Self::Few(values) if values.is_empty() => *self = Self::One(value),
             Self::Few(values) if values.contains(&value) => {}
             Self::Few(values) if values.len() < FEW => values.push(value),
             Self::Few(values) => {
@@ -81,6 +92,7 @@ impl DistinctValues {
     pub fn for_each(&self, mut act: impl FnMut(u128)) {
         let whole = |value: &Hash| u128::from(value[0]) << 64 | u128::from(value[1]);
         match self {
+            Self::One(value) => act(whole(value)),
             Self::Few(values) => values.iter().map(whole).for_each(&mut act),
             Self::Many(values) => values.iter().map(whole).for_each(&mut act),
         }

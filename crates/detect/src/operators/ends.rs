@@ -17,11 +17,11 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// Those of all these records, which may come in any order.
+    /// Those of all these records, each with its event time, which may come in any order.
     #[must_use]
-    pub fn of(mut all: Vec<RecordNumber>, table: &RecordTable) -> Self {
-        let caused_at = all.iter().map(|record| table.get(*record).caused_at).max().unwrap_or(0);
-        let by_time = |a: &RecordNumber, b: &RecordNumber| table.get(*a).cmp(table.get(*b));
+    pub fn of(mut all: Vec<(i64, RecordNumber)>, table: &RecordTable) -> Self {
+        let caused_at = all.iter().map(|(_, record)| table.get(*record).caused_at).max().unwrap_or(0);
+        let by_time = |one: &_, other: &_| table.in_order(one, other);
         if all.len() > SHOWN {
             let last = all.len() - EVIDENCE_RECORDS;
             all.select_nth_unstable_by(EVIDENCE_RECORDS, by_time);
@@ -29,7 +29,7 @@ impl Ends {
             all.drain(EVIDENCE_RECORDS..last);
         }
         all.sort_unstable_by(by_time);
-        Self { records: all, caused_at }
+        Self { records: all.into_iter().map(|(_, record)| record).collect(), caused_at }
     }
 
     /// Event time of the first record and of the last, microseconds; 0 without records.

@@ -4,6 +4,7 @@
 //! Nobody counts who points at a record: that would mean going to its place in memory each time a later one takes its
 //! place. When the table has grown to twice what was of use, the operators mark what is, and the rest is let go.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::at_hand::AtHand;
@@ -102,6 +103,16 @@ impl RecordTable {
     #[must_use]
     pub fn time(&self, number: RecordNumber) -> i64 {
         self.times[number as usize]
+    }
+
+    /// The order of two records, each with its event time. Most differ in it: then nobody goes to where they are.
+    #[must_use]
+    pub fn in_order(
+        &self,
+        (time, record): &(i64, RecordNumber),
+        (other_time, other): &(i64, RecordNumber),
+    ) -> Ordering {
+        time.cmp(other_time).then_with(|| self.get(*record).cmp(self.get(*other)))
     }
 
     /// A record as findings show it.

@@ -112,10 +112,7 @@ fn is_worth_thinning(records: &[(i64, RecordNumber)], resolution: &Resolution) -
 /// Leaves of the records of each pane what can be shown: the first and the last ones; and the one of the greatest broker
 /// timestamp, which is told.
 fn thin(records: &mut Vec<(i64, RecordNumber)>, resolution: &Resolution, table: &RecordTable) {
-    let in_order = |(time, record): &(i64, RecordNumber), (other_time, other): &(i64, RecordNumber)| {
-        time.cmp(other_time).then_with(|| table.get(*record).cmp(table.get(*other)))
-    };
-    records.sort_unstable_by(in_order);
+    records.sort_unstable_by(|one, other| table.in_order(one, other));
     let mut shown = Vec::new();
     for alike in records.chunk_by(|(time, _), (next, _)| resolution.pane(*time) == resolution.pane(*next)) {
         if alike.len() <= SHOWN {
@@ -136,8 +133,8 @@ impl TrailView<'_> {
     pub fn ends(&self, key: u32, from: i64, to: i64, table: &RecordTable) -> Ends {
         let latest = self.trail.latest.get(key).copied().unwrap_or(NOTHING);
         let known = self.trail.records(latest).filter(|(place, _)| (*place as usize) < self.until);
-        let within = known.filter(|(_, record)| (from..to).contains(&table.time(*record)));
-        Ends::of(within.map(|(_, record)| record).collect(), table)
+        let timed = known.map(|(_, record)| (table.time(record), record));
+        Ends::of(timed.filter(|(time, _)| (from..to).contains(time)).collect(), table)
     }
 }
 
