@@ -363,7 +363,7 @@ impl StreamState {
                 }
                 operator.advance(watermark, &mut common, found);
                 if early {
-                    operator.tell_changes(step.now, found);
+                    operator.tell_changes(step.now, &mut common, found);
                 }
             }
             *nanos += watch.lap();

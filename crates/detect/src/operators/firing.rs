@@ -1,42 +1,21 @@
 //! The life of findings: new, updated, then final or withdrawn.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use watchfire_record::{Finding, FindingId, State};
 
 /// How long after a finding was last told its next update waits, microseconds.
-const UPDATE_INTERVAL: i64 = 1_000_000;
+pub const UPDATE_INTERVAL: i64 = 1_000_000;
 
 /// Findings that have fired and are not final. Small while there are none: most keys never fire.
 #[derive(Debug, Default)]
-pub struct Firing(Option<Box<Told>>);
-
-#[derive(Debug, Default)]
-struct Told {
-    fired: HashMap<FindingId, Fired>,
-    /// Those of them that have changed since they were told, as they are now.
-    changed: BTreeMap<FindingId, Finding>,
-}
+pub struct Firing(Option<Box<HashMap<FindingId, Fired>>>);
 
 #[derive(Debug)]
 struct Fired {
     /// As it was told.
     finding: Finding,
     told_at: i64,
-}
-
-impl Fired {
-    fn is_due(&self, now: i64) -> bool {
-        now - self.told_at >= UPDATE_INTERVAL
-    }
-
-    /// Tells what it has changed to.
-    fn update(&mut self, mut finding: Finding, now: i64, found: &mut Vec<Finding>) {
-        finding.state = State::Updated;
-        finding.revision = self.finding.revision + 1;
-        found.push(finding.clone());
-        *self = Self { finding, told_at: now };
-    }
 }
 
 impl Firing {
@@ -46,45 +25,30 @@ impl Firing {
         self.0.is_none()
     }
 
-    /// A finding is true now, and may yet change: told if it is new, or has changed and was not told within a second. What
-    /// was told within it waits for [`Self::tell_changes`].
+    /// A finding is true now, and may yet change: told if it is new, or has changed and was not told within a second.
     pub fn holds(&mut self, mut finding: Finding, now: i64, found: &mut Vec<Finding>) {
-        let id = finding.finding_id;
         let told = self.0.get_or_insert_default();
-        let Some(fired) = told.fired.get_mut(&id) else {
+        let Some(fired) = told.get_mut(&finding.finding_id) else {
             finding.state = State::New;
             finding.revision = 1;
             found.push(finding.clone());
-            told.fired.insert(id, Fired { finding, told_at: now });
+            told.insert(finding.finding_id, Fired { finding, told_at: now });
             return;
         };
-        told.changed.remove(&id);
-        if fired.finding.row == finding.row && fired.finding.evidence == finding.evidence {
-            return;
-        }
-        if fired.is_due(now) {
-            fired.update(finding, now, found);
-        } else {
-            told.changed.insert(id, finding);
-        }
-    }
-
-    /// Tells what has changed, and was not told within a second.
-    pub fn tell_changes(&mut self, now: i64, found: &mut Vec<Finding>) {
-        let Some(told) = &mut self.0 else { return };
-        let Told { fired, changed } = &mut **told;
-        let due: Vec<(FindingId, Finding)> = changed.extract_if(.., |id, _| fired[id].is_due(now)).collect();
-        for (id, finding) in due {
-            fired.entry(id).and_modify(|fired| fired.update(finding, now, found));
+        let is_told = fired.finding.row == finding.row && fired.finding.evidence == finding.evidence;
+        if !is_told && now - fired.told_at >= UPDATE_INTERVAL {
+            finding.state = State::Updated;
+            finding.revision = fired.finding.revision + 1;
+            found.push(finding.clone());
+            *fired = Fired { finding, told_at: now };
         }
     }
 
     /// Forgets one that has fired; as it was told.
     fn forget(&mut self, id: &FindingId) -> Option<Finding> {
         let told = self.0.as_mut()?;
-        told.changed.remove(id);
-        let forgotten = told.fired.remove(id);
-        if told.fired.is_empty() {
+        let forgotten = told.remove(id);
+        if told.is_empty() {
             self.0 = None;
         }
         forgotten.map(|fired| fired.finding)
@@ -97,15 +61,14 @@ impl Firing {
         found.push(finding);
     }
 
-    /// All that has fired ends as it stands: nobody looks any more whether it changes.
+    /// All that has fired ends as it was told: nobody looks any more whether it changes.
     pub fn end(&mut self, found: &mut Vec<Finding>) {
         let Some(told) = self.0.take() else { return };
-        let Told { fired, mut changed } = *told;
-        found.extend(fired.into_iter().map(|(id, Fired { finding, .. })| Finding {
+        found.extend(told.into_values().map(|Fired { finding, .. }| Finding {
             state: State::Final,
             revision: finding.revision + 1,
             complete: false,
-            ..changed.remove(&id).unwrap_or(finding)
+            ..finding
         }));
     }
 
@@ -118,7 +81,7 @@ impl Firing {
     ) {
         let Some(told) = &self.0 else { return };
         let is_gone = |(id, fired): &(&FindingId, &Fired)| concerned(&fired.finding) && !still.contains(id);
-        let gone: Vec<FindingId> = told.fired.iter().filter(is_gone).map(|(id, _)| *id).collect();
+        let gone: Vec<FindingId> = told.iter().filter(is_gone).map(|(id, _)| *id).collect();
         for id in gone {
             if let Some(mut finding) = self.forget(&id) {
                 finding.state = State::Withdrawn;
@@ -185,31 +148,16 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_within_a_second_is_told_after_it() {
+    fn what_holds_is_told_once_a_second_if_it_has_changed() {
         let (mut firing, mut found) = (Firing::default(), Vec::new());
-        firing.holds(finding(1), 0, &mut found);
-        firing.holds(finding(2), 400_000, &mut found);
-        firing.holds(finding(3), 800_000, &mut found);
-        firing.tell_changes(999_999, &mut found);
-        assert_eq!(found.len(), 1, "a second is not over");
-        firing.tell_changes(1_000_000, &mut found);
-        firing.tell_changes(9_000_000, &mut found);
-        firing.holds(finding(4), 10_000_000, &mut found);
-        firing.holds(finding(5), 10_000_001, &mut found);
-        firing.holds(finding(4), 10_000_002, &mut found);
-        firing.tell_changes(99_000_000, &mut found);
-        firing.holds(finding(6), 99_000_001, &mut found);
+        for (count, now) in [(1, 0), (2, 999_999), (3, 1_000_000), (3, 9_000_000), (4, 9_000_001), (5, 9_000_002)] {
+            firing.holds(finding(count), now, &mut found);
+        }
         firing.end(&mut found);
-        firing.tell_changes(999_000_000, &mut found);
+        firing.end(&mut found);
         let told: Vec<(State, u32, Value)> =
             found.into_iter().map(|f| (f.state, f.revision, f.row[0].1.clone())).collect();
-        let expected = [
-            (State::New, 1, 1),
-            (State::Updated, 2, 3),
-            (State::Updated, 3, 4),
-            (State::Updated, 4, 6),
-            (State::Final, 5, 6),
-        ];
+        let expected = [(State::New, 1, 1), (State::Updated, 2, 3), (State::Updated, 3, 4), (State::Final, 4, 4)];
         assert_eq!(told, expected.map(|(state, revision, count)| (state, revision, Value::Integer(count))));
     }
 }

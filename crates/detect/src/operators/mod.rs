@@ -26,6 +26,7 @@ pub mod panes;
 pub mod patience;
 pub mod post;
 pub mod range_key;
+pub mod recent;
 pub mod record_table;
 pub mod records;
 pub mod resolution;
@@ -128,15 +129,15 @@ pub trait StatefulOperator: Send {
     /// Marks the records of [`Common`] that it needs; none, unless it says so.
     fn mark(&self, _: &mut Marks) {}
     /// Tells what has changed of early findings and could not be told when it did, since they had just been told.
-    fn tell_changes(&mut self, _now: i64, _found: &mut Vec<Finding>) {}
+    fn tell_changes(&mut self, _now: i64, _: &mut Common<'_>, _found: &mut Vec<Finding>) {}
     /// One more goes on with its state.
     fn join(&mut self, newcomer: Newcomer);
     /// When the versions of its detectors are live, by their slots; it has no others any more, and what those had fired
-    /// ends as it stands.
+    /// ends as it was told.
     fn live(&mut self, live: &[(u32, Lifetime)], found: &mut Vec<Finding>);
     /// Throws keys out until it keeps about so many: those of least count that never fired go first.
     fn shed(&mut self, keep: usize, keys: &mut KeyTable);
-    /// It goes, and holds no keys any more; what has fired ends as it stands.
+    /// It goes, and holds no keys any more; what has fired ends as it was told.
     fn leave(&mut self, keys: &mut KeyTable, found: &mut Vec<Finding>);
     /// How many keys it keeps.
     fn keys(&self) -> usize;

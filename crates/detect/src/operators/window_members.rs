@@ -10,6 +10,7 @@ use watchfire_record::{ColumnType, DetectorInfo, Finding, State, Value};
 use super::ends::Ends;
 use super::firing::Firing;
 use super::post::{Early, NamedValues, Post};
+use super::recent::Recent;
 use super::record_table::RecordTable;
 use crate::detector::Detector;
 use crate::expression::{Expression, schema, schema_of};
@@ -29,6 +30,8 @@ pub struct Member {
     pub fires_early: bool,
     /// What has fired and is not final.
     pub firing: Firing,
+    /// What of that was just told.
+    pub recent: Recent,
 }
 
 /// The types of the keys of a detector whose plan has a window.
@@ -66,6 +69,7 @@ impl Member {
             post,
             term: Term::new(detector.learn),
             firing: Firing::default(),
+            recent: Recent::default(),
         })
     }
 

@@ -266,6 +266,16 @@ impl Windows {
         groups
     }
 
+    /// What keys have in windows, by the windows' starts.
+    fn groups_of(&self, windows: Vec<(i64, u32)>) -> Groups {
+        let mut groups = Groups::default();
+        for (start, key) in windows {
+            let panes = self.panes_of(key, start, start.saturating_add(self.size));
+            groups.add(start, key, panes.map(|(_, number)| number));
+        }
+        groups
+    }
+
     /// A key's panes that start between two times, each with its start.
     fn panes_of(&self, key: u32, from: i64, to: i64) -> impl Iterator<Item = (i64, u32)> {
         let starts = self.by_start.range(from..to).map(|(start, _)| *start);
@@ -293,12 +303,12 @@ impl Windows {
         panes.iter().map(|pane| self.panes.fold(*pane, index).count()).sum()
     }
 
-    /// The groups in which a member may find something: in most windows no count is large enough for anybody, and nothing
-    /// else need be worked out for them.
-    fn promising(&self, member: &Member, groups: &Groups) -> Vec<usize> {
+    /// Leaves the groups in which a member may find something: in most windows no count is large enough for anybody, and
+    /// nothing else need be worked out for them.
+    fn retain_promising(&self, member: &Member, groups: &Groups, live: &mut Vec<usize>) {
         let needed =
             |group: usize| member.post.patience().growth_needed(&|index| self.most(index, groups.panes(group)));
-        (0..groups.len()).filter(|group| member.term.finds(groups.start(*group)) && needed(*group) == 0).collect()
+        live.retain(|group| member.term.finds(groups.start(*group)) && needed(*group) == 0);
     }
 
     /// The distinct counts among the aggregates.
@@ -307,9 +317,15 @@ impl Windows {
         aggregates.filter(|(_, a)| a.kind == AggregateKind::CountDistinct).map(|(index, _)| index)
     }
 
-    /// The findings of one member among these groups, each with its group's place.
-    fn findings(&self, member: &Member, groups: &Groups, common: &Common<'_>) -> Vec<(usize, Finding)> {
-        let live = self.promising(member, groups);
+    /// The findings of one member in these groups, by their places, each with its group's place.
+    fn findings(
+        &self,
+        member: &Member,
+        groups: &Groups,
+        mut live: Vec<usize>,
+        common: &Common<'_>,
+    ) -> Vec<(usize, Finding)> {
+        self.retain_promising(member, groups, &mut live);
         if live.is_empty() {
             return Vec::new();
         }
@@ -346,6 +362,24 @@ impl Windows {
         let ends = self.ends(start, groups.key(group), common);
         let finding = member.finding(start, self.size, &ends, common.records, found);
         Finding { complete: self.is_complete(groups.panes(group)), ..finding }
+    }
+
+    /// Tells what a member finds early in these groups, by their places.
+    fn hold(
+        &mut self,
+        index: usize,
+        groups: &Groups,
+        live: Vec<usize>,
+        now: i64,
+        common: &Common<'_>,
+        found: &mut Vec<Finding>,
+    ) {
+        for (group, finding) in self.findings(&self.members[index], groups, live, common) {
+            let Member { firing, recent, .. } = &mut self.members[index];
+            firing.holds(finding, now, found);
+            recent.looked_at(groups.start(group), groups.key(group), now);
+            groups.panes(group).iter().for_each(|pane| self.panes.get_mut(*pane).fired = true);
+        }
     }
 
     /// Whether no limit has touched what a key has in these panes.
@@ -427,6 +461,7 @@ impl Windows {
         for number in numbers {
             keys.release(self.panes.remove(number));
         }
+        self.members.iter_mut().for_each(|member| member.recent.forget_keys(&gone));
         gone.into_iter().for_each(|key| self.waits.forget_key(key));
         self.panes.shrink();
         self.waits.shrink();
@@ -450,19 +485,21 @@ impl StatefulOperator for Windows {
     }
 
     fn fire_early(&mut self, now: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
-        let mut groups = Groups::default();
-        for (start, key) in self.due_windows() {
-            let panes = self.panes_of(key, start, start.saturating_add(self.size));
-            groups.add(start, key, panes.map(|(_, number)| number));
-        }
+        let mut due = self.due_windows();
+        let early = |member: &&mut Member| member.fires_early;
+        due.retain(|(start, key)| {
+            let members = self.members.iter_mut().filter(early);
+            !members.fold(true, |all_wait, member| member.recent.waits(*start, *key, now) && all_wait)
+        });
+        let groups = self.groups_of(due);
         for index in 0..self.members.len() {
             if !self.members[index].fires_early {
                 continue;
             }
-            for (group, finding) in self.findings(&self.members[index], &groups, common) {
-                self.members[index].firing.holds(finding, now, found);
-                groups.panes(group).iter().for_each(|pane| self.panes.get_mut(*pane).fired = true);
-            }
+            let recent = &mut self.members[index].recent;
+            let mut waits = |group: &usize| recent.waits(groups.start(*group), groups.key(*group), now);
+            let live = (0..groups.len()).filter(|group| !waits(group)).collect();
+            self.hold(index, &groups, live, now, common, found);
         }
     }
 
@@ -470,16 +507,22 @@ impl StatefulOperator for Windows {
         self.reach(watermark);
         while let Some((start, groups)) = self.next_final() {
             for index in 0..self.members.len() {
-                for (_, finding) in self.findings(&self.members[index], &groups, common) {
+                let all = (0..groups.len()).collect();
+                for (_, finding) in self.findings(&self.members[index], &groups, all, common) {
                     self.members[index].firing.becomes_final(finding, found);
                 }
+                self.members[index].recent.forget_until(start);
             }
             self.forget_final(start, common.keys);
         }
     }
 
-    fn tell_changes(&mut self, now: i64, found: &mut Vec<Finding>) {
-        self.members.iter_mut().for_each(|member| member.firing.tell_changes(now, found));
+    fn tell_changes(&mut self, now: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
+        for index in 0..self.members.len() {
+            let due = self.members[index].recent.due(now);
+            let groups = self.groups_of(due);
+            self.hold(index, &groups, (0..groups.len()).collect(), now, common, found);
+        }
     }
 
     fn join(&mut self, newcomer: Newcomer) {
