@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 
 use watchfire_record::limits::DISTINCT_VALUES;
 
-use super::candidates::KeyRecords;
 use super::fold::{Total, beats};
+use super::key_records::KeyRecords;
 use super::timeline::Cell;
 use crate::identities::BuildAlreadyHashed;
 use crate::plan::aggregates::Tally;

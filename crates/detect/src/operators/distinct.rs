@@ -111,6 +111,7 @@ mod tests {
         for number in (0..40u128).chain(20..60) {
             let value = (number << 70) | (number % 7);
             values.insert(value);
+            values.insert(value);
             plain.insert(value);
             assert_eq!(values.len(), plain.len());
         }

@@ -9,7 +9,10 @@ pub const UPDATE_INTERVAL: i64 = 1_000_000;
 
 /// Findings that have fired and are not final. Small while there are none: most keys never fire.
 #[derive(Debug, Default)]
-pub struct Firing(Option<Box<HashMap<FindingId, Fired>>>);
+pub struct Firing(Option<Box<Told>>);
+
+#[derive(Debug, Default)]
+struct Told(HashMap<FindingId, Fired>);
 
 #[derive(Debug)]
 struct Fired {
@@ -25,30 +28,35 @@ impl Firing {
         self.0.is_none()
     }
 
-    /// A finding is true now, and may yet change: told if it is new, or has changed and was not told within a second.
-    pub fn holds(&mut self, mut finding: Finding, now: i64, found: &mut Vec<Finding>) {
+    /// A finding is true now, and may yet change: told if it is new, or has changed and was not told within a second. When
+    /// it was told last; and whether there is more to tell.
+    pub fn holds(&mut self, mut finding: Finding, now: i64, found: &mut Vec<Finding>) -> (i64, bool) {
         let told = self.0.get_or_insert_default();
-        let Some(fired) = told.get_mut(&finding.finding_id) else {
+        let Some(fired) = told.0.get_mut(&finding.finding_id) else {
             finding.state = State::New;
             finding.revision = 1;
             found.push(finding.clone());
-            told.insert(finding.finding_id, Fired { finding, told_at: now });
-            return;
+            told.0.insert(finding.finding_id, Fired { finding, told_at: now });
+            return (now, false);
         };
-        let is_told = fired.finding.row == finding.row && fired.finding.evidence == finding.evidence;
-        if !is_told && now - fired.told_at >= UPDATE_INTERVAL {
-            finding.state = State::Updated;
-            finding.revision = fired.finding.revision + 1;
-            found.push(finding.clone());
-            *fired = Fired { finding, told_at: now };
+        if fired.finding.row == finding.row && fired.finding.evidence == finding.evidence {
+            return (fired.told_at, false);
         }
+        if now - fired.told_at < UPDATE_INTERVAL {
+            return (fired.told_at, true);
+        }
+        finding.state = State::Updated;
+        finding.revision = fired.finding.revision + 1;
+        found.push(finding.clone());
+        *fired = Fired { finding, told_at: now };
+        (now, false)
     }
 
     /// Forgets one that has fired; as it was told.
     fn forget(&mut self, id: &FindingId) -> Option<Finding> {
         let told = self.0.as_mut()?;
-        let forgotten = told.remove(id);
-        if told.is_empty() {
+        let forgotten = told.0.remove(id);
+        if told.0.is_empty() {
             self.0 = None;
         }
         forgotten.map(|fired| fired.finding)
@@ -64,7 +72,7 @@ impl Firing {
     /// All that has fired ends as it was told: nobody looks any more whether it changes.
     pub fn end(&mut self, found: &mut Vec<Finding>) {
         let Some(told) = self.0.take() else { return };
-        found.extend(told.into_values().map(|Fired { finding, .. }| Finding {
+        found.extend(told.0.into_values().map(|Fired { finding, .. }| Finding {
             state: State::Final,
             revision: finding.revision + 1,
             complete: false,
@@ -81,7 +89,7 @@ impl Firing {
     ) {
         let Some(told) = &self.0 else { return };
         let is_gone = |(id, fired): &(&FindingId, &Fired)| concerned(&fired.finding) && !still.contains(id);
-        let gone: Vec<FindingId> = told.iter().filter(is_gone).map(|(id, _)| *id).collect();
+        let gone: Vec<FindingId> = told.0.iter().filter(is_gone).map(|(id, _)| *id).collect();
         for id in gone {
             if let Some(mut finding) = self.forget(&id) {
                 finding.state = State::Withdrawn;
@@ -150,8 +158,16 @@ mod tests {
     #[test]
     fn what_holds_is_told_once_a_second_if_it_has_changed() {
         let (mut firing, mut found) = (Firing::default(), Vec::new());
-        for (count, now) in [(1, 0), (2, 999_999), (3, 1_000_000), (3, 9_000_000), (4, 9_000_001), (5, 9_000_002)] {
-            firing.holds(finding(count), now, &mut found);
+        let second = UPDATE_INTERVAL;
+        for (count, now, told) in [
+            (1, 0, (0, false)),
+            (2, second - 1, (0, true)),
+            (3, second, (second, false)),
+            (3, 9 * second, (second, false)),
+            (4, 9 * second + 1, (9 * second + 1, false)),
+            (5, 9 * second + 2, (9 * second + 1, true)),
+        ] {
+            assert_eq!(firing.holds(finding(count), now, &mut found), told);
         }
         firing.end(&mut found);
         firing.end(&mut found);

@@ -16,6 +16,7 @@ pub mod groups;
 pub mod held;
 pub mod input;
 pub mod kept;
+pub mod key_records;
 pub mod key_table;
 pub mod keys;
 pub mod manner;

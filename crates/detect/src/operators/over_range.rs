@@ -14,12 +14,13 @@ use watchfire_record::limits::EVIDENCE_RECORDS;
 use watchfire_record::{Evidence, Finding, FindingId, State, Stream, Value};
 
 use super::arrivals::{Arrival, Arrivals, stretch};
-use super::candidates::{Ahead, Candidates, Look};
+use super::candidates::{Candidates, Look};
 use super::cursor::Cursor;
 use super::feed::{Fed, FedRow};
 use super::firing::least_event_ids;
 use super::held::HeldFeeds;
 use super::kept;
+use super::key_records::Ahead;
 use super::key_table::KeyTable;
 use super::manner::{extrapolated, sum_of};
 use super::post::{Early, NamedValues};
@@ -228,8 +229,7 @@ impl OverRange {
     }
 
     /// Adds the rows of a key's pending records of these numbers, in order, to what is to be judged, if they may pass.
-    fn look(&mut self, key: u32, numbers: Range<u64>, manner: (bool, Ahead<'_>), candidates: &mut Candidates) {
-        let (preview, ahead) = manner;
+    fn look(&mut self, key: u32, numbers: Range<u64>, preview: bool, ahead: Ahead<'_>, candidates: &mut Candidates) {
         if let Some(state) = self.keys.get_mut(key) {
             let look = Look { aggregates: &self.aggregates, held: &self.held, ahead, preview };
             candidates.add(key, state, numbers, look);
@@ -365,25 +365,25 @@ impl OverRange {
     }
 
     /// The first pending records of a key, so many, are to be settled.
-    fn wake(&mut self, key: u32, count: usize, ahead: Ahead<'_>, due: &mut Due) {
+    fn make_due(&mut self, key: u32, count: usize, ahead: Ahead<'_>, due: &mut Due) {
         let first = self.state(key).timeline.first_pending();
-        self.look(key, first..first + count as u64, (false, ahead), &mut due.candidates);
+        self.look(key, first..first + count as u64, false, ahead, &mut due.candidates);
         due.keys.push((key, count));
     }
 
-    /// Settles rows that have waited, of all keys; then keys go of which nothing can be reached any more.
+    /// Settles rows that have waited, of all keys, whose values for an aggregate may have been read ahead; then keys go of which nothing can be reached any more.
     fn settle_arrived(
         &mut self,
         arrivals: &[Arrival],
+        read_ahead: Option<usize>,
         watermark: i64,
         common: &mut Common<'_>,
         found: &mut Vec<Finding>,
     ) {
-        let aggregate = Ahead::aggregate(&self.aggregates);
         let mut due = Due::default();
         for arrivals in arrivals.chunk_by(|arrival, next| arrival.key == next.key) {
             let (count, first) = self.admit(arrivals);
-            self.wake(arrivals[0].key, count, Ahead::new(aggregate, first, arrivals), &mut due);
+            self.make_due(arrivals[0].key, count, Ahead::new(read_ahead, first, arrivals), &mut due);
             self.settle_if_many(&mut due, watermark, common, found);
         }
         self.settle(&mut due, watermark, common, found);
@@ -491,7 +491,7 @@ impl StatefulOperator for OverRange {
             let until = last.saturating_add(self.reach);
             let from = state.timeline.first_at(first).max(state.timeline.first_pending());
             let to = state.timeline.first_at(until.saturating_add(1));
-            self.look(key, from..to, (true, Ahead::default()), &mut candidates);
+            self.look(key, from..to, true, Ahead::default(), &mut candidates);
             spans.push((key, first..=until));
         }
         let mut still = HashSet::new();
@@ -515,7 +515,7 @@ impl StatefulOperator for OverRange {
                 *until = end;
                 let (held, aggregate) = (&self.held, Ahead::aggregate(&self.aggregates));
                 let arrived = arrivals.take(end, |row| aggregate.map_or(0, |aggregate| held.hash(row, aggregate)));
-                self.settle_arrived(&arrived, end, common, found);
+                self.settle_arrived(&arrived, aggregate, end, common, found);
             }
             return;
         }
@@ -523,7 +523,7 @@ impl StatefulOperator for OverRange {
         for key in self.woken(watermark) {
             let timeline = &self.state(key).timeline;
             let count = timeline.pending().partition_point(|pending| pending.time < watermark);
-            self.wake(key, count, Ahead::default(), &mut due);
+            self.make_due(key, count, Ahead::default(), &mut due);
             self.settle_if_many(&mut due, watermark, common, found);
         }
         self.settle(&mut due, watermark, common, found);

@@ -376,8 +376,8 @@ impl Windows {
     ) {
         for (group, finding) in self.findings(&self.members[index], groups, live, common) {
             let Member { firing, recent, .. } = &mut self.members[index];
-            firing.holds(finding, now, found);
-            recent.looked_at(groups.start(group), groups.key(group), now);
+            let told = firing.holds(finding, now, found);
+            recent.was_told(groups.start(group), groups.key(group), told);
             groups.panes(group).iter().for_each(|pane| self.panes.get_mut(*pane).fired = true);
         }
     }
@@ -486,10 +486,10 @@ impl StatefulOperator for Windows {
 
     fn fire_early(&mut self, now: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
         let mut due = self.due_windows();
-        let early = |member: &&mut Member| member.fires_early;
         due.retain(|(start, key)| {
-            let members = self.members.iter_mut().filter(early);
-            !members.fold(true, |all_wait, member| member.recent.waits(*start, *key, now) && all_wait)
+            let early = self.members.iter_mut().filter(|member| member.fires_early);
+            // Each is asked, since it notes that something has come.
+            early.map(|member| member.recent.waits(*start, *key, now)).filter(|waits| !waits).count() > 0
         });
         let groups = self.groups_of(due);
         for index in 0..self.members.len() {
@@ -520,6 +520,9 @@ impl StatefulOperator for Windows {
     fn tell_changes(&mut self, now: i64, common: &mut Common<'_>, found: &mut Vec<Finding>) {
         for index in 0..self.members.len() {
             let due = self.members[index].recent.due(now);
+            if due.is_empty() {
+                continue;
+            }
             let groups = self.groups_of(due);
             self.hold(index, &groups, (0..groups.len()).collect(), now, common, found);
         }
