@@ -100,12 +100,12 @@ fn detector(planner: &Planner, name: &str, window: &str, least: i64) -> Detector
 }
 
 /// What detectors find in records, so many at a time after the start, until there are so many findings.
-fn found(detectors: &[Detector], records: &[(i64, i64)], expected: usize) -> Vec<Finding> {
+fn found(detectors: &[Detector], records: Vec<(i64, i64)>, expected: usize) -> Vec<Finding> {
     let streams = StreamDetectors::by_stream(detectors, &Stream::built_ins());
     let (sink, metrics) = (MemorySink::new("memory"), pipeline::metrics(&streams));
     let clock = Arc::new(SimulatedClock::at(START));
     let source = Paced {
-        records: records.to_vec().into_iter(),
+        records: records.into_iter(),
         given: 0,
         done: 0,
         is_assigned: false,
@@ -151,8 +151,8 @@ fn each_member_of_a_window_tells_its_last_change_a_second_after_the_one_before()
     let planner = Planner::new(&Stream::built_ins());
     let window = "tumble(event_time, INTERVAL '1 minute')";
     let detectors = [detector(&planner, "three", window, 3), detector(&planner, "four", window, 4)];
-    let records = [(0, 3), (3 * SECOND / 10, 1), (6 * SECOND / 10, 1)];
-    let findings = found(&detectors, &records, 4);
+    let records = vec![(0, 3), (3 * SECOND / 10, 1), (6 * SECOND / 10, 1)];
+    let findings = found(&detectors, records, 4);
     assert_eq!(told(&findings, "three"), [(State::New, 3), (State::Updated, 5), (State::Final, 5)]);
     assert_eq!(told(&findings, "four"), [(State::New, 4), (State::Updated, 5), (State::Final, 5)]);
 }
@@ -162,7 +162,7 @@ fn windows_that_overlap_tell_their_last_changes_too() {
     let planner = Planner::new(&Stream::built_ins());
     let window = "hop(event_time, INTERVAL '1 minute', INTERVAL '2 minutes')";
     let detectors = [detector(&planner, "two", window, 2)];
-    let findings = found(&detectors, &[(0, 2), (2 * SECOND, 1), (5 * SECOND / 2, 2)], 6);
+    let findings = found(&detectors, vec![(0, 2), (2 * SECOND, 1), (5 * SECOND / 2, 2)], 6);
     let mut windows: HashMap<_, Vec<(State, i64)>> = HashMap::new();
     for finding in &findings {
         windows.entry(finding.window).or_default().extend(told(std::slice::from_ref(finding), "two"));
