@@ -22,16 +22,26 @@ const SECOND: i64 = 1_000_000;
 /// Polls without a record before the test gives up.
 const MOST_POLLS: usize = 5_000;
 
-/// Gives records, so many at a time after the start, each when those before are done with; then nothing, until the
-/// sink has so many findings.
+/// Records that come at once.
+#[derive(Clone, Copy)]
+struct Come {
+    /// When, microseconds after the start.
+    at: i64,
+    count: i64,
+    /// As many findings are told before the clock goes on.
+    told: usize,
+}
+
+/// Gives records, and lets the time between them pass; then lets time pass until the sink has so many findings.
 struct Paced {
-    records: std::vec::IntoIter<(i64, i64)>,
+    records: std::vec::IntoIter<Come>,
     given: i64,
-    done: i64,
     is_assigned: bool,
     polls: usize,
     clock: Arc<SimulatedClock>,
     sink: MemorySink,
+    /// As many are told before the clock goes on, and before the end.
+    awaited: usize,
     expected: usize,
 }
 
@@ -60,25 +70,27 @@ impl Source for Paced {
             self.is_assigned = true;
             return Ok(Event::Assigned(vec![Assignment { partition: Self::partition(), stream: 0 }]));
         }
-        if self.done == self.given
-            && let Some((at, count)) = self.records.next()
-        {
+        self.polls += 1;
+        let told = self.sink.findings().len();
+        if told < self.awaited && self.polls < MOST_POLLS {
+            std::thread::sleep(Duration::from_millis(1));
+            return Ok(Event::Nothing);
+        }
+        if let Some(Come { at, count, told }) = self.records.next() {
             self.clock.advance(START + at - self.clock.now());
+            self.awaited = told;
             return Ok(Event::Batch(self.batch(count)));
         }
-        self.polls += 1;
-        if self.polls == MOST_POLLS || self.sink.findings().len() >= self.expected {
+        if told >= self.expected || self.polls >= MOST_POLLS {
             return Ok(Event::Finished);
         }
-        std::thread::sleep(Duration::from_millis(1));
-        if self.done == self.given {
-            self.clock.advance(SECOND / 100);
-        }
+        // The last records are most likely taken in before a second is over; if not, the same is told.
+        std::thread::sleep(Duration::from_millis(2));
+        self.clock.advance(SECOND / 100);
         Ok(Event::Nothing)
     }
 
-    fn commit(&mut self, done: &[(Arc<Partition>, i64)]) -> Result<(), SourceError> {
-        self.done = done.iter().map(|(_, next)| *next).max().unwrap_or(self.done);
+    fn commit(&mut self, _done: &[(Arc<Partition>, i64)]) -> Result<(), SourceError> {
         Ok(())
     }
 
@@ -99,19 +111,19 @@ fn detector(planner: &Planner, name: &str, window: &str, least: i64) -> Detector
     compile::compile_text(planner, name, &text).unwrap()
 }
 
-/// What detectors find in records, so many at a time after the start, until there are so many findings.
-fn found(detectors: &[Detector], records: Vec<(i64, i64)>, expected: usize) -> Vec<Finding> {
+/// What detectors find in records, until there are so many findings.
+fn found(detectors: &[Detector], records: Vec<Come>, expected: usize) -> Vec<Finding> {
     let streams = StreamDetectors::by_stream(detectors, &Stream::built_ins());
     let (sink, metrics) = (MemorySink::new("memory"), pipeline::metrics(&streams));
     let clock = Arc::new(SimulatedClock::at(START));
     let source = Paced {
         records: records.into_iter(),
         given: 0,
-        done: 0,
         is_assigned: false,
         polls: 0,
         clock: Arc::clone(&clock),
         sink: sink.clone(),
+        awaited: 0,
         expected,
     };
     let run = Run {
@@ -151,7 +163,8 @@ fn each_member_of_a_window_tells_its_last_change_a_second_after_the_one_before()
     let planner = Planner::new(&Stream::built_ins());
     let window = "tumble(event_time, INTERVAL '1 minute')";
     let detectors = [detector(&planner, "three", window, 3), detector(&planner, "four", window, 4)];
-    let records = vec![(0, 3), (3 * SECOND / 10, 1), (6 * SECOND / 10, 1)];
+    let come = |at, count, told| Come { at, count, told };
+    let records = vec![come(0, 3, 1), come(3 * SECOND / 10, 1, 2), come(6 * SECOND / 10, 1, 2)];
     let findings = found(&detectors, records, 4);
     assert_eq!(told(&findings, "three"), [(State::New, 3), (State::Updated, 5), (State::Final, 5)]);
     assert_eq!(told(&findings, "four"), [(State::New, 4), (State::Updated, 5), (State::Final, 5)]);
@@ -162,7 +175,9 @@ fn windows_that_overlap_tell_their_last_changes_too() {
     let planner = Planner::new(&Stream::built_ins());
     let window = "hop(event_time, INTERVAL '1 minute', INTERVAL '2 minutes')";
     let detectors = [detector(&planner, "two", window, 2)];
-    let findings = found(&detectors, vec![(0, 2), (2 * SECOND, 1), (5 * SECOND / 2, 2)], 6);
+    let come = |at, count, told| Come { at, count, told };
+    let records = vec![come(0, 2, 2), come(2 * SECOND, 1, 4), come(5 * SECOND / 2, 2, 4)];
+    let findings = found(&detectors, records, 6);
     let mut windows: HashMap<_, Vec<(State, i64)>> = HashMap::new();
     for finding in &findings {
         windows.entry(finding.window).or_default().extend(told(std::slice::from_ref(finding), "two"));
