@@ -371,7 +371,8 @@ impl OverRange {
         due.keys.push((key, count));
     }
 
-    /// Settles rows that have waited, of all keys, whose values for an aggregate may have been read ahead; then keys go of which nothing can be reached any more.
+    /// Settles rows that have waited, of all keys, whose values for one aggregate may have been read ahead; then keys go of
+    /// which nothing can be reached any more.
     fn settle_arrived(
         &mut self,
         arrivals: &[Arrival],
