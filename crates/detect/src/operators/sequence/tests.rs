@@ -161,6 +161,20 @@ fn where_another_record_is_asked_for_two_of_a_time_stand_for_one_another() {
 }
 
 #[test]
+fn where_another_record_is_asked_for_one_does_not_stand_for_two() {
+    let other = ABSENCE.replace("b.event_name = 'B'", "b.event_name = 'B' AND a.event_id <> b.event_id");
+    for (count, expected) in [(1, 1), (2, 0)] {
+        let mut scene = Scene::new(&other, LIMITS);
+        let at_once: Vec<Record> = (0..count).map(|_| (0, "B", "u".to_owned(), 0)).collect();
+        scene.feed(&at_once, 0);
+        // What comes now has the first one's id again, and is another record all the same.
+        scene.records = 0;
+        let found = scene.feed(&records(0..1, "A", "u"), 0).len();
+        assert_eq!(found + scene.feed(&[], i64::MAX).len(), expected, "{count} records");
+    }
+}
+
+#[test]
 fn who_takes_the_most_memory_goes_first() {
     let mut scene = Scene::new(ABSENCE, Limits { bytes: 100_000, ..LIMITS });
     let small = |n: usize| (0, "A", format!("u{n}"), 10);
